@@ -1,0 +1,1 @@
+"""What runs a schedule: the reference interpreter and the torch network."""

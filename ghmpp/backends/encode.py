@@ -1,0 +1,193 @@
+"""Evidence as likelihoods in the kernels' layout, with largest entry 1 per node.
+
+Each function takes a class's observations in physical order, (nodes, batch) or
+(nodes, batch, states), and returns a :class:`Leaf`. Likelihoods below ``e^-80`` (float32) or
+``e^-700`` (float64) of the node's largest become exactly 0 in the linear domain: exponentials
+that underflow are an order of magnitude slower, and their weight is below resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ghmpp._arrays import FloatArray
+from ghmpp.backends.kernels import INFINITY, Kernel
+from ghmpp.errors import EvidenceError
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Numeric state values, and the quickest way to find the one nearest to a position.
+
+    Parameters
+    ----------
+    values
+        State values, (states,).
+    reach
+        Largest minus smallest value.
+    start, step
+        First value and spacing of equispaced values (spacing 0: not equispaced).
+    ordered, middle
+        Values in increasing order, (states,), and the midpoints between them.
+    """
+
+    values: Tensor
+    reach: float
+    start: float
+    step: float
+    ordered: Tensor
+    middle: Tensor
+
+    @classmethod
+    def of(cls, values: FloatArray, like: Tensor) -> Grid:
+        """The grid of some state values, on the device of ``like``."""
+        ordered = np.sort(values)
+        steps = np.diff(ordered)
+        even = steps.size > 0 and np.allclose(steps, steps[0], rtol=1e-12, atol=0)
+        return cls(
+            torch.tensor(values).to(like),
+            float(ordered[-1] - ordered[0]),
+            float(ordered[0]),
+            float(steps[0]) if even else 0.0,
+            torch.tensor(ordered).to(like),
+            torch.tensor((ordered[1:] + ordered[:-1]) / 2).to(like),
+        )
+
+    def nearest(self, z: Tensor, ratio: float) -> Tensor:
+        """The state value nearest to each position ``ratio * z``."""
+        if self.step == 0:
+            return self.ordered[torch.bucketize((ratio * z).contiguous(), self.middle)]
+        index = (z * (ratio / self.step)).sub_(self.start / self.step)
+        index.round_().clamp_(0, len(self.ordered) - 1)
+        return index.mul_(self.step).add_(self.start)
+
+
+FLOOR = {torch.float32: -80.0, torch.float64: -700.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Likelihoods of a class: ``value`` (states, nodes, batch) in the kernel's domain, largest
+    entry 1 per node; ``offset`` (batch,) float64, the sum of the logs of what was divided out;
+    ``lost`` bounds what underflow may have dropped, relative to the largest entry.
+    """
+
+    value: Tensor
+    offset: Tensor
+    lost: float
+
+
+def from_states(kernel: Kernel, x: Tensor, states: int, dtype: torch.dtype) -> Leaf:
+    """Observed states, (nodes, batch), -1 for missing."""
+    every = torch.arange(states, device=x.device)[:, None, None]
+    allowed = (x == every) | (x < 0)
+    value = kernel.table(allowed.to(dtype))
+    return Leaf(value, x.new_zeros(x.shape[1], dtype=torch.float64), 0.0)
+
+
+def from_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
+    """Likelihoods (nodes, batch, states), linear, any scale."""
+    x = x.movedim(-1, 0)
+    largest = x.detach().amax(0)
+    if not bool((x.detach() >= 0).all() & torch.isfinite(largest.sum())):
+        raise EvidenceError("likelihoods must be finite numbers >= 0, found others.")
+    offset = largest.double().log().sum(0)
+    divisor = torch.where(largest > 0, largest, 1.0)
+    if kernel.is_log:
+        # The logarithms are subtracted, because quotients underflow where logarithms do not.
+        return Leaf(kernel.table(x.to(dtype)) - divisor.to(dtype).log(), offset, 0.0)
+    return Leaf((x / divisor).to(dtype), offset, torch.finfo(dtype).tiny)
+
+
+def from_log_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
+    """Log-likelihoods (nodes, batch, states), -inf allowed."""
+    x = x.movedim(-1, 0)
+    largest = x.detach().amax(0)
+    if not bool((largest < INFINITY).all()):
+        raise EvidenceError("log-likelihoods must be finite or -inf, found NaN or +inf.")
+    x = x - torch.where(largest > -INFINITY, largest, 0.0)
+    return _leaf(kernel, x.to(dtype), largest.double().sum(0), float(x.detach().min()))
+
+
+def from_quadratic(
+    kernel: Kernel,
+    z: Tensor,
+    grid: Grid,
+    coefficients: tuple[float, float],
+    rest: Callable[[Tensor], Tensor] | None,
+) -> Leaf:
+    """Continuous observations (nodes, batch) with log-likelihood ``gain v z - curvature v^2/2``.
+
+    Differences are taken to the state value nearest to the peak, so no digits cancel however
+    large z is, and the largest entry is 1 without a reduction. NaN is a missing observation.
+
+    Parameters
+    ----------
+    kernel
+        Number domain; the dtype is that of ``z``.
+    z
+        Observations, (nodes, batch).
+    grid
+        State values, same dtype.
+    coefficients
+        Gain and curvature (> 0) of the channel.
+    rest
+        The part of the log-likelihood that no state changes, as a function of z; None leaves
+        the offset out (it only serves the log evidence).
+    """
+    gain, curvature = coefficients
+    missing = None
+    if not math.isfinite(float(z.detach().sum())):
+        missing = torch.isnan(z.detach())
+        z = torch.where(missing, 0.0, z)
+        refuse_infinite(z)
+    nearest = grid.nearest(z.detach(), gain / curvature)
+    slope = gain * torch.sub(z, nearest, alpha=curvature / gain)
+    step = grid.values[:, None, None] - nearest
+    exponent = _product(torch.sub(slope, step, alpha=0.5 * curvature), step)
+    offset = z.new_zeros(z.shape[1], dtype=torch.float64)
+    if missing is not None:
+        exponent = torch.where(missing, 0.0, exponent)
+    if rest is not None:
+        top = nearest.double()
+        peak = top * (gain * z.double() - 0.5 * curvature * top) + rest(z)
+        offset = (peak if missing is None else torch.where(missing, 0.0, peak)).sum(0)
+    steepest = max(abs(float(end)) for end in slope.detach().aminmax())
+    if not math.isfinite(steepest):
+        raise EvidenceError(
+            f"observed values up to {float(z.detach().abs().max()):g} leave the range of {z.dtype} "
+            "in this channel; use dtype float64, or more noise."
+        )
+    lowest = -grid.reach * (steepest + 0.5 * curvature * grid.reach)
+    return _leaf(kernel, exponent, offset, lowest)
+
+
+def refuse_infinite(z: Tensor) -> None:
+    """Refuse infinite observations; NaN is a missing one."""
+    if bool(torch.isinf(z.detach()).any()):
+        raise EvidenceError("observed values must be finite, or NaN where missing; found infinity.")
+
+
+def _leaf(kernel: Kernel, exponent: Tensor, offset: Tensor, lowest: float) -> Leaf:
+    """Leaf from log-likelihoods with largest entry 0 and no entry below ``lowest``."""
+    if kernel.is_log:
+        return Leaf(exponent, offset, 0.0)
+    tracked = exponent.requires_grad
+    floor = FLOOR[exponent.dtype]
+    if lowest >= floor:
+        return Leaf(exponent.exp() if tracked else exponent.exp_(), offset, 0.0)
+    least = math.exp(floor)
+    clamped = exponent.clamp(min=floor).exp() if tracked else exponent.clamp_(min=floor).exp_()
+    value = torch.nn.functional.threshold(clamped, least * (1 + 1e-5), 0.0, inplace=not tracked)
+    return Leaf(value, offset, least)
+
+
+def _product(first: Tensor, second: Tensor) -> Tensor:
+    """Product, in the memory of the first operand where no gradient is wanted."""
+    return first * second if first.requires_grad else first.mul_(second)

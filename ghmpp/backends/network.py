@@ -1,0 +1,347 @@
+"""The emitted network: a torch module whose layers are the messages of a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from ghmpp.backends.chunk import Chunks, keep_freed_memory, rows_per_chunk
+from ghmpp.backends.container import Named
+from ghmpp.backends.formulas import formula
+from ghmpp.backends.kernels import Kernel, Linear, Log
+from ghmpp.backends.messages import ExactMessage
+from ghmpp.backends.observe import blank_row, common_batch, read_inputs, rows_of, to_tensor
+from ghmpp.backends.prepare import (
+    PRECISIONS,
+    Frame,
+    Setting,
+    check_stack,
+    in_precision,
+    message_layers,
+    prepare,
+    refuse_too_big,
+)
+from ghmpp.backends.results import Gathered, OutputKey, empty
+from ghmpp.backends.state import State
+from ghmpp.errors import ModelError, QueryError
+from ghmpp.models.channels import Given
+from ghmpp.models.directed import log_partition
+from ghmpp.models.forest import Forest
+from ghmpp.models.observations import Observation
+from ghmpp.schedule.build import LOG_EVIDENCE, build_schedule
+from ghmpp.schedule.domain import choose_domain
+from ghmpp.schedule.ir import Domain, Schedule
+from ghmpp.schedule.passes import place_normalization, prune
+
+
+class ExactNetwork(nn.Module):
+    """Exact inference as a network: collect is the encoder, distribute the decoder.
+
+    Parameters
+    ----------
+    schedule
+        What to compute.
+    dtype
+        Precision of parameters and results; the run itself may need more (:attr:`domain`).
+    device
+        Where parameters live.
+    chunk
+        Rows of a batch that run together; None picks what fits the cache.
+    given
+        What the inputs of :meth:`forward` are, in order.
+
+    Attributes
+    ----------
+    potentials
+        Potentials by key, linear, in the user's units and stack order; no gradient until asked.
+        Those with entries that float32 cannot hold stay in float64.
+    symbols
+        Free symbols of formulas, each one parameter, shape (); no gradient until asked.
+    collect, distribute
+        The message layers by class of the child: ``network.collect["pixel"]``.
+    repeated_rows
+        Rows of the last call that were run again in logarithms (see ``domain.guarded``).
+
+    Notes
+    -----
+    Change parameters under ``torch.no_grad()``: what is written through ``parameter.data`` leaves
+    no trace by which prepared potentials could be known to be old.
+    """
+
+    # Tensors made in inference mode have no version, by which changed parameters are noticed.
+    @torch.inference_mode(False)
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+        chunk: int | None = None,
+        given: tuple[Given, ...] = (),
+    ) -> None:
+        super().__init__()
+        keep_freed_memory()
+        refuse_too_big(schedule)
+        if chunk is not None and chunk < 1:
+            raise QueryError(f"network: at least 1 row must run at a time, got {chunk}.")
+        self.given = given
+        self.schedule = schedule
+        self.chunk = chunk
+        self.repeated_rows = 0
+        self.like: Tensor
+        self.register_buffer("like", torch.empty(0, dtype=dtype), persistent=False)
+        self._frame = Frame.of(schedule)
+        self._domain: tuple[State, Domain] | None = None
+        self._partition: Frame | None = None
+        self._total: tuple[State, Tensor] | None = None
+        self._cached: tuple[tuple[bool, State], Setting] | None = None
+        forest = schedule.forest
+        self._formulas = {key: formula(entries) for key, entries in forest.formulas.items()}
+        self.potentials: Named[nn.Parameter] = Named(
+            {
+                key: nn.Parameter(in_precision(stack, dtype), requires_grad=False)
+                for key, stack in forest.data.items()
+                if stack.dtype.kind == "f" and key not in self._formulas
+            }
+        )
+        names = dict.fromkeys(name for found in self._formulas.values() for name in found.symbols)
+        self.symbols: Named[nn.Parameter] = Named(
+            {
+                name: nn.Parameter(
+                    torch.tensor(forest.parameters[name], dtype=dtype), requires_grad=False
+                )
+                for name in names
+            }
+        )
+        self.collect: Named[ExactMessage] = Named(message_layers(self._frame, "root"))
+        self.distribute: Named[ExactMessage] = Named(message_layers(self._frame, "leaves"))
+        self.to(device)
+        if schedule.domain is not None and schedule.domain.dtype == PRECISIONS.get(dtype):
+            self._domain = (self._state(), schedule.domain)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of parameters and results."""
+        return self.like.dtype
+
+    @property
+    def domain(self) -> Domain:
+        """How numbers are kept during a run, and why; chosen again when parameters change.
+
+        Raises
+        ------
+        QueryError
+            If the network was cast to another precision than float32 or float64.
+        """
+        if self.dtype not in PRECISIONS:
+            raise QueryError(f"network: {self.dtype} is not supported; use float32 or float64.")
+        state = self._state()
+        if self._domain is None or self._domain[0] != state:
+            current = replace(self.schedule, forest=self._current_forest())
+            domain = choose_domain(current, PRECISIONS[self.dtype]).domain
+            assert domain is not None
+            self._domain = (state, domain)
+        return self._domain[1]
+
+    def stack(self, key: str) -> Tensor:
+        """The potential stack of a key, linear: a parameter, or a function of the symbols.
+
+        The function is computed in float64, because its values may leave the range of float32.
+
+        Raises
+        ------
+        ModelError
+            If entries have become negative, not finite or all zero.
+        """
+        if key in self._formulas:
+            values = {name: self.symbols[name] for name in self.symbols}
+            found = self._formulas[key](values, self.like.double())
+        else:
+            found = self.potentials[key]
+        check_stack(key, found)
+        return found
+
+    def rows_per_chunk(self) -> int:
+        """Rows of a batch that run together."""
+        return rows_per_chunk(self.schedule) if self.chunk is None else self.chunk
+
+    def forward(self, *inputs: Tensor, **channel: float) -> Tensor | tuple[Tensor, ...]:
+        """The answers to the compiled queries, batch first.
+
+        Parameters
+        ----------
+        inputs
+            One tensor per given class, in order: states (batch, nodes) as integers with -1 for
+            missing, continuous observations (batch, nodes) with NaN for missing, or likelihoods
+            (batch, nodes, states); a class with one node may leave out its axis.
+        channel
+            Channel parameters for this call, such as ``sigma=4.0``; the weights stay the same.
+
+        Returns
+        -------
+        one tensor per query, the only one bare; the node axis of a class with one node is left
+        out.
+
+        Raises
+        ------
+        EvidenceError
+            If the number, shapes or entries of the inputs do not fit, or a channel parameter
+            belongs to none of them.
+        """
+        variables = self.schedule.forest.variables
+        results = self.evaluate(read_inputs(inputs, self.given, variables, channel))
+        answers = tuple(
+            result[:, 0] if key[1] in variables and variables[key[1]].nodes == 1 else result
+            for key, result in results.items()
+        )
+        return answers[0] if len(answers) == 1 else answers
+
+    def evaluate(
+        self,
+        observations: Mapping[str, Observation],
+        *,
+        generator: torch.Generator | None = None,
+        draws: int = 1,
+    ) -> dict[OutputKey, Tensor]:
+        """Run the schedule on a batch of evidence.
+
+        Parameters
+        ----------
+        observations
+            Evidence by class, all of one batch size, in the user's order of nodes.
+        generator
+            Randomness of sampled choices.
+        draws
+            Repetitions of the choices; above 1 they gain an axis (batch, draws, nodes).
+
+        Returns
+        -------
+        dict from (kind, class) to tensors, batch first: posteriors (batch, nodes, states), means
+        and choices (batch, nodes), edges (batch, children, parent states, child states),
+        ("log_evidence", "") (batch,) with log Z() subtracted, counts by potential key like the
+        stacks.
+        """
+        variables = self.schedule.forest.variables
+        seen = {
+            name: to_tensor(observation, variables[name], self.like.device)
+            for name, observation in observations.items()
+        }
+        batch = common_batch(seen)
+        if batch == 0:
+            blank = {name: blank_row(o) for name, o in seen.items()}
+            return empty(self.evaluate(blank, generator=generator, draws=draws))
+        tracked = torch.is_grad_enabled() and self._needs_gradient(seen)
+        with nullcontext() if tracked else torch.no_grad():
+            setting = self.setting(tracked=tracked)
+            again = partial(self.setting, tracked=tracked, logarithms=True)
+            chunks = Chunks(setting, again, self.domain.tolerance, self.dtype, generator, draws)
+            gathered = Gathered(self.schedule.forest, self.schedule.outputs, setting.inverse, batch)
+            self.repeated_rows = 0
+            step = self.rows_per_chunk()
+            for start in range(0, batch, step):
+                stop = min(start + step, batch)
+                part = {name: rows_of(o, slice(start, stop)) for name, o in seen.items()}
+                raw, repeated = chunks.run(part, stop - start)
+                gathered.add(raw, start, stop)
+                self.repeated_rows += repeated
+            results = gathered.batch_first()
+            if LOG_EVIDENCE in results:
+                results[LOG_EVIDENCE] = results[LOG_EVIDENCE] - self.log_partition()
+            return results
+
+    def log_partition(self) -> Tensor:
+        """Log of the total mass without evidence, shape (), float64; differentiable.
+
+        Raises
+        ------
+        ModelError
+            If no configuration has positive mass.
+        """
+        if torch.is_grad_enabled() and any(p.requires_grad for p in self._tensors()):
+            return self._run_partition(tracked=True)
+        state = self._state()
+        if self._total is None or self._total[0] != state:
+            if self.domain.dtype == "float64":
+                total = torch.tensor(log_partition(self._current_forest()), dtype=torch.float64)
+                self._total = (state, total.to(self.like.device))
+            else:
+                # The same arithmetic as with evidence, so that what it rounds cancels.
+                self._total = (state, self._run_partition(tracked=False))
+        return self._total[1]
+
+    def _run_partition(self, *, tracked: bool) -> Tensor:
+        """Log of the total mass by a run without evidence."""
+        if self._partition is None:
+            bare = build_schedule(self.schedule.forest, [LOG_EVIDENCE], ())
+            self._partition = Frame.of(prune(place_normalization(bare)))
+        frame, layers = self._partition, message_layers(self._partition, "root")
+
+        def setting(logarithms: bool) -> Setting:
+            found = self.setting(tracked=tracked, logarithms=logarithms)
+            kernel = type(found.kernel)("sum")
+            return replace(found, frame=frame, kernel=kernel, collect=layers)
+
+        again = partial(setting, True)
+        chunks = Chunks(setting(False), again, self.domain.tolerance, self.dtype, None, 1)
+        raw, _ = chunks.run({}, 1)
+        total = raw[frame.schedule.outputs[LOG_EVIDENCE]][0]
+        if total == -torch.inf:
+            raise ModelError(
+                f"model {self.schedule.forest.name!r}: no configuration has positive mass; "
+                "check the zeros of its tables."
+            )
+        return total
+
+    def _current_forest(self) -> Forest:
+        """The forest with the present values of all parameters, float64."""
+        forest = self.schedule.forest
+        stacks = {key: self.stack(key).detach().double().cpu().numpy() for key in self._keys()}
+        return replace(forest, data={**forest.data, **stacks})
+
+    def _keys(self) -> Iterator[str]:
+        """Keys of all tables and unaries."""
+        return iter(dict.fromkeys((*self.potentials, *self._formulas)))
+
+    def setting(self, *, tracked: bool, logarithms: bool = False) -> Setting:
+        """Prepared potentials, cached until a parameter changes."""
+        domain = self.domain
+        linear = domain.kind == "linear" and not logarithms
+        key = (linear, self._state())
+        if self._cached is not None and self._cached[0] == key and not tracked:
+            return self._cached[1]
+        semiring = self.schedule.semiring
+        kernel: Kernel = Linear(semiring) if linear else Log(semiring)
+        single = linear and domain.dtype == "float32"
+        like = self.like.to(torch.float32 if single else torch.float64)
+        setting = prepare(
+            self._frame,
+            kernel,
+            {name: self.stack(name) for name in self._keys()},
+            like=like,
+            layers=(self.collect, self.distribute),
+            tracked=tracked,
+            guarded=linear and domain.guarded,
+        )
+        if not tracked and linear == (domain.kind == "linear"):
+            self._cached = (key, setting)
+        return setting
+
+    def _state(self) -> State:
+        """Changes whenever a parameter, the precision or the device does."""
+        tensors = tuple(parameter.detach() for parameter in self._tensors())
+        versions = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
+        return State(self.dtype, self.like.device, versions, tensors)
+
+    def _tensors(self) -> Iterator[nn.Parameter]:
+        """All parameters, without the cost of walking through modules."""
+        yield from self.potentials.parts()
+        yield from self.symbols.parts()
+
+    def _needs_gradient(self, observations: Mapping[str, Observation]) -> bool:
+        arrays = (torch.as_tensor(o.array) for o in observations.values())
+        return any(t.requires_grad for t in (*self._tensors(), *arrays))

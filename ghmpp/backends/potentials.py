@@ -1,0 +1,160 @@
+"""Potentials as the kernels want them: scaled, in physical order, one form per edge class.
+
+What travels on an edge is (ranks, states, parents, batch); both forms send it either way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from ghmpp.backends.kernels import Kernel, split
+from ghmpp.backends.layout import Place
+from ghmpp.models.forest import Edge
+
+
+@dataclass(frozen=True, slots=True)
+class TableStack:
+    """A table stack in the kernel's domain, scaled so that no message exceeds 1, either way.
+
+    ``up`` has the axes (group, parent state, child state), ``down`` (group, child state, parent
+    state); there is one group per rank, or (``per_node``) one per child in physical order.
+    ``log_scale`` is what the scaling took from the log evidence of each edge, shape ().
+    """
+
+    up: Tensor
+    down: Tensor
+    log_scale: Tensor
+    per_node: bool
+
+    def to_root(self, kernel: Kernel, x: Tensor) -> Tensor:
+        """Message toward the root."""
+        return self._through(kernel, self.up, x)
+
+    def to_leaves(self, kernel: Kernel, x: Tensor) -> Tensor:
+        """Message toward the leaves."""
+        return self._through(kernel, self.down, x)
+
+    def given(self, choice: Tensor) -> Tensor:
+        """Potential of each child state given chosen parent states, (parents, batch).
+
+        Returns
+        -------
+        tensor of shape (child states, ranks, parents, batch), in the kernel's domain
+        """
+        parents, batch = choice.shape
+        if self.per_node:
+            stack = self.up.view(-1, parents, *self.up.shape[1:])
+            nodes = torch.arange(parents, device=choice.device)[:, None]
+            return stack[:, nodes, choice].permute(3, 0, 1, 2)
+        picked = self.down.index_select(2, choice.reshape(-1))
+        return picked.view(*self.down.shape[:2], parents, batch).transpose(0, 1)
+
+    def grouped(self, x: Tensor) -> Tensor:
+        """Edge values as (group, states, columns), to meet the tables group by group."""
+        ranks, states, parents, batch = x.shape
+        if self.per_node:
+            return x.transpose(1, 2).reshape(ranks * parents, states, batch)
+        return x.reshape(ranks, states, parents * batch)
+
+    def _through(self, kernel: Kernel, table: Tensor, x: Tensor) -> Tensor:
+        ranks, _, parents, batch = x.shape
+        result = kernel.through(table, self.grouped(x))
+        if self.per_node:
+            return split(result, 0, (ranks, parents)).transpose(1, 2).contiguous()
+        return split(result, 2, (parents, batch))
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMap:
+    """``psi(s, a) = 1`` where the index map links s and a, else 0: gathers and segment sums.
+
+    ``index`` has one entry per state of the side that determines the other: per parent state
+    when ``by_parent`` (``a == index[s]``), else per child state (``s == index[a]``). ``size`` is
+    the number of states of the other side. Sums over segments are scaled by ``share``, one over
+    the longest segment in the kernel's domain, so that no message exceeds 1; ``log_scale`` is what
+    this took from the log evidence of each edge, shape ().
+    """
+
+    index: Tensor
+    by_parent: bool
+    size: int
+    share: Tensor
+    log_scale: Tensor
+
+    def to_root(self, kernel: Kernel, x: Tensor) -> Tensor:
+        """Message toward the root."""
+        return self._gather(x) if self.by_parent else self._segment(kernel, x)
+
+    def to_leaves(self, kernel: Kernel, x: Tensor) -> Tensor:
+        """Message toward the leaves."""
+        return self._segment(kernel, x) if self.by_parent else self._gather(x)
+
+    def given(self, choice: Tensor) -> Tensor:
+        """0/1 mask of child states given chosen parent states: (child states, 1, parents, N)."""
+        if self.by_parent:
+            child = torch.arange(self.size, device=choice.device)[:, None, None]
+            return (child == self.index[choice])[:, None]
+        return (self.index[:, None, None] == choice)[:, None]
+
+    def dense(self, kernel: Kernel, ranks: int, like: Tensor) -> TableStack:
+        """The same potential as a table of zeros and ones per rank, in the kernel's domain."""
+        other = torch.arange(self.size, device=self.index.device)
+        mask = self.index[:, None] == other
+        table = kernel.table((mask if self.by_parent else mask.t()).to(like.dtype))
+        table = kernel.times(table, self.share.to(table.dtype))
+        up = table.expand(ranks, -1, -1)
+        return TableStack(up, up.transpose(1, 2), self.log_scale, False)
+
+    def _gather(self, x: Tensor) -> Tensor:
+        return x.index_select(1, self.index)
+
+    def _segment(self, kernel: Kernel, x: Tensor) -> Tensor:
+        return kernel.times(kernel.segment(x, self.index, self.size), self.share.to(x.dtype))
+
+
+Potential: TypeAlias = TableStack | IndexMap
+
+
+def table_stack(
+    kernel: Kernel, stack: Tensor, edge: Edge, place: Place, like: Tensor
+) -> TableStack:
+    """Bring a linear stack (rows, parent states, child states) into the kernel's form.
+
+    Its largest entry becomes one over the larger number of states. It is scaled in its own
+    precision, then cast to that of ``like``.
+    """
+    scale = stack.detach().amax() * max(stack.shape[1:])
+    per_node = edge.rows == place.nodes and edge.rows != edge.fanout
+    if per_node:
+        stack = stack[torch.as_tensor(place.order, device=stack.device)]
+    elif edge.rows == 1 and edge.fanout > 1:
+        stack = stack.expand(edge.fanout, -1, -1)
+    table = kernel.table((stack / scale).to(like))
+    down = table.transpose(1, 2).contiguous()
+    return TableStack(table.contiguous(), down, scale.double().log(), per_node)
+
+
+def index_map(
+    kernel: Kernel, index: Tensor, edge: Edge, parent_states: int, child_states: int
+) -> IndexMap:
+    """Bring an index map into the kernel's form."""
+    by_parent = edge.kind == "child_of"
+    size = child_states if by_parent else parent_states
+    longest = torch.bincount(index, minlength=size).max().double()
+    log_scale = torch.zeros_like(longest) if by_parent else longest.log()
+    return IndexMap(index, by_parent, size, kernel.table(1 / longest), log_scale)
+
+
+def row_sums(counts: Tensor, edge: Edge, place: Place) -> Tensor:
+    """Sum counts of physical groups (group, ...) into the rows of the user's stack."""
+    if edge.rows == 1:
+        return counts.sum(0, keepdim=True)
+    if edge.rows == edge.fanout:
+        return counts
+    natural = torch.empty_like(counts)
+    natural[torch.as_tensor(place.order, device=counts.device)] = counts
+    return natural

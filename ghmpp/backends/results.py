@@ -1,0 +1,115 @@
+"""Results of chunks, gathered over the batch and brought into the user's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ghmpp.models.forest import Forest
+from ghmpp.schedule.ir import Value
+
+OutputKey = tuple[str, str]
+SUMMED = ("counts", "unary_counts")
+
+
+@dataclass
+class Gathered:
+    """Results by output kind and class (or potential key, for counts).
+
+    Parameters
+    ----------
+    forest
+        Structure.
+    outputs
+        Values of the schedule's outputs, by kind and block.
+    inverse
+        Physical column of each of the user's nodes, by class; None for the same order.
+    batch
+        Rows in all chunks together.
+    """
+
+    forest: Forest
+    outputs: Mapping[OutputKey, Value]
+    inverse: Mapping[str, Tensor | None]
+    batch: int
+    found: dict[OutputKey, Tensor] = field(default_factory=dict)
+
+    def add(self, raw: Mapping[Value, Tensor], start: int, stop: int) -> None:
+        """Take the results of rows ``start`` to ``stop``."""
+        blocks: dict[OutputKey, list[Tensor]] = {}
+        for (kind, block), value in self.outputs.items():
+            if kind in SUMMED:
+                self.count(kind, block, raw[value])
+            else:
+                variable = self.forest.blocks[block].variable if block else ""
+                blocks.setdefault((kind, variable), []).append(raw[value])
+        for key, parts in blocks.items():
+            whole = self.in_user_order(key[1], parts) if key[1] else parts[0]
+            self.store(key, whole, start, stop)
+
+    def count(self, kind: str, block: str, counts: Tensor) -> None:
+        """Add the counts of a block to those of its potential key."""
+        source = (
+            self.forest.edges[block].key if kind == "counts" else self.forest.blocks[block].unary
+        )
+        key = (kind, source or "")
+        self.found[key] = self.found[key] + counts if key in self.found else counts
+
+    def in_user_order(self, variable: str, parts: list[Tensor]) -> Tensor:
+        """Blocks of a class, (..., nodes, batch), joined and permuted to the user's order."""
+        whole = parts[0] if len(parts) == 1 else torch.cat(parts, -2)
+        inverse = self.inverse[variable]
+        return whole if inverse is None else whole.index_select(-2, inverse)
+
+    def store(self, key: OutputKey, part: Tensor, start: int, stop: int) -> None:
+        """Put rows into the result; one chunk alone is the result, without a copy.
+
+        What no evidence reaches has one row for all of the batch, and is copied to have its own.
+        """
+        if stop - start == self.batch:
+            self.found[key] = part.contiguous()
+            return
+        if part.requires_grad:
+            before = (self.found[key],) if key in self.found else ()
+            self.found[key] = torch.cat((*before, part), -1)
+            return
+        if key not in self.found:
+            self.found[key] = part.new_empty(*part.shape[:-1], self.batch)
+        self.found[key][..., start:stop] = part
+
+    def batch_first(self) -> dict[OutputKey, Tensor]:
+        """Results as (batch, nodes, ...): views, nothing is copied."""
+        return {key: _batch_first(key[0], result) for key, result in self.found.items()}
+
+
+def _batch_first(kind: str, result: Tensor) -> Tensor:
+    match kind:
+        case "posterior":
+            return result.permute(2, 1, 0)
+        case "mean":
+            return result.t()
+        case "edge":
+            return result.permute(3, 2, 0, 1)
+        case "choice":
+            return result.movedim(-1, 0) if result.ndim == 2 else result.permute(2, 0, 1)
+        case _:
+            return result
+
+
+def empty(results: Mapping[OutputKey, Tensor]) -> dict[OutputKey, Tensor]:
+    """Results of no rows, from those of one: no rows, and counts of zero."""
+    return {
+        key: torch.zeros_like(result) if key[0] in SUMMED else result[:0]
+        for key, result in results.items()
+    }
+
+
+def overwrite(raw: dict[Value, Tensor], again: Mapping[Value, Tensor], rows: Tensor) -> None:
+    """Replace rows (positions along the batch) of per-row results by repeated ones."""
+    for value, result in again.items():
+        whole = raw[value].clone()
+        whole[..., rows] = result.to(whole.dtype)
+        raw[value] = whole

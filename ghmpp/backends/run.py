@@ -1,0 +1,192 @@
+"""One chunk of a batch through a schedule, instruction by instruction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import assert_never
+
+import torch
+from torch import Tensor
+
+from ghmpp.backends.encode import Leaf
+from ghmpp.backends.guard import Guard
+from ghmpp.backends.kernels import exclude, pool, split
+from ghmpp.backends.potentials import Potential, TableStack
+from ghmpp.backends.prepare import Setting
+from ghmpp.backends.readouts import read_out
+from ghmpp.schedule.ir import (
+    Choose,
+    Combine,
+    Evidence,
+    Exclude,
+    Message,
+    Normalize,
+    Op,
+    Pool,
+    Readout,
+    Spread,
+    Unary,
+    Value,
+)
+
+
+@dataclass
+class Run:
+    """One chunk: ``leaves`` is its evidence by class, ``values`` what has been computed.
+
+    Per-node results have the shape (..., nodes in physical order, batch). ``guard`` (if any)
+    follows along; ``guard.worst`` is its bound per row.
+    """
+
+    setting: Setting
+    leaves: Mapping[str, Leaf]
+    batch: int
+    generator: torch.Generator | None = None
+    values: dict[Value, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        setting = self.setting
+        self.guard = (
+            Guard(setting.frame.places, setting.forest, setting.like) if setting.guarded else None
+        )
+
+    def execute(self, *, choices: bool = False) -> dict[Value, Tensor]:
+        """Run the instructions in order; values are dropped after their last use.
+
+        With ``choices`` only the :class:`Choose` instructions are run (again).
+        """
+        for position, op in enumerate(self.setting.frame.plan.ops):
+            if isinstance(op, Choose) or not choices:
+                self.step(op, self.setting.frame.plan.ending[position])
+        return {value: self.values[value] for value in self.setting.frame.plan.outputs}
+
+    def step(self, op: Op, ending: tuple[Value, ...]) -> None:
+        """One instruction."""
+        self.values[op.out] = self.result(op, ending)
+        if self.guard is not None:
+            self.guard.follow(op, self.floor(op))
+        for value in ending:
+            del self.values[value]
+
+    def result(self, op: Op, ending: tuple[Value, ...]) -> Tensor:
+        """The value that an instruction writes (a scale is stored on the way)."""
+        kernel, tracked = self.setting.kernel, self.setting.tracked
+        match op:
+            case Evidence(block=block):
+                return self.evidence(block)
+            case Unary(block=block, key=key):
+                return self.unary(block, key)
+            case Message():
+                return self.message(op)
+            case Pool(edge=edge, source=source):
+                return self.at_parent(edge, pool(kernel, self.values[source], tracked=tracked))
+            case Spread(source=source):
+                value = self.values[source].flatten(1, 2)[None]
+                return value if source in ending else value.clone()
+            case Exclude(context=context, messages=messages):
+                start = None if context is None else self.values[context]
+                return exclude(kernel, start, self.values[messages], tracked=tracked)
+            case Combine():
+                return self.product(op, ending)
+            case Normalize():
+                return self.normalize(op, ending)
+            case Choose():
+                return self.choose(op)
+            case Readout():
+                return read_out(self, op, ending)
+            case _:
+                assert_never(op)
+
+    def evidence(self, name: str) -> Tensor:
+        """The block's part of its class's evidence."""
+        block, place = self.setting.forest.blocks[name], self.setting.frame.places[name]
+        part = self.leaves[block.variable].value[:, block.start : block.start + block.nodes]
+        return split(part, 1, (place.ranks, place.parents))
+
+    def unary(self, name: str, key: str) -> Tensor:
+        """The unary potential, (states, ranks, parents, 1), one row for all or one per node."""
+        place, stack = self.setting.frame.places[name], self.setting.unaries[key]
+        if stack.shape[1] == 1:
+            return stack[:, :, None, None].expand(-1, place.ranks, place.parents, 1)
+        order = torch.as_tensor(place.order, device=stack.device)
+        return split(stack.index_select(1, order), 1, (place.ranks, place.parents))[..., None]
+
+    def potential(self, block: str) -> Potential:
+        """The potential on the edge to a child block."""
+        return self.setting.potentials[self.setting.forest.blocks[block].variable]
+
+    def message(self, op: Message) -> Tensor:
+        """Through the potential, by the layer of the edge's class."""
+        variable = self.setting.forest.blocks[op.edge].variable
+        potential, x = self.setting.potentials[variable], self.values[op.source]
+        kernel = self.setting.kernel
+        if op.toward == "leaves":
+            received: Tensor = self.setting.distribute[variable](kernel, potential, x)
+            return received.transpose(0, 1)
+        sent: Tensor = self.setting.collect[variable](kernel, potential, x.transpose(0, 1))
+        return sent if sent.shape[0] > 1 else self.at_parent(op.edge, sent[0])
+
+    def floor(self, op: Op) -> float:
+        """What encoding may have dropped from the evidence of a block."""
+        if not isinstance(op, Evidence):
+            return 0.0
+        return self.leaves[self.setting.forest.blocks[op.block].variable].lost
+
+    def at_parent(self, edge: str, pooled: Tensor) -> Tensor:
+        """A product over children, (S, parents, N), as a value of the parent block."""
+        place = self.setting.frame.places[self.setting.forest.edges[edge].parent]
+        return split(pooled, 1, (place.ranks, place.parents))
+
+    def reusable(self, value: Value, ending: tuple[Value, ...]) -> bool:
+        """Whether a value's memory may be overwritten: last use, own memory, no gradients."""
+        return (
+            value in ending
+            and not self.setting.tracked
+            and value not in self.setting.frame.plan.borrowed
+        )
+
+    def product(self, op: Combine, ending: tuple[Value, ...]) -> Tensor:
+        """Product of values of one block; ones where there are none."""
+        setting = self.setting
+        if not op.sources:
+            block, place = setting.forest.blocks[op.block], setting.frame.places[op.block]
+            shape = (block.states, place.ranks, place.parents, 1)
+            return setting.like.new_full(shape, setting.kernel.one)
+        first, *rest = op.sources
+        result, mine = self.values[first], self.reusable(first, ending)
+        for source in rest:
+            result = setting.kernel.times(result, self.values[source], reuse=mine)
+            mine = not setting.tracked
+        return result
+
+    def normalize(self, op: Normalize, ending: tuple[Value, ...]) -> Tensor:
+        """Rescale to largest entry 1."""
+        value, kernel = self.values[op.source], self.setting.kernel
+        reuse = self.reusable(op.source, ending)
+        if self.guard is not None:
+            self.guard.rescaled(op.out, value)
+        result, largest = kernel.normalize(value, reuse=reuse)
+        if op.scale is not None:
+            self.values[op.scale] = kernel.log_scale(largest).double().sum((0, 1))
+        return result
+
+    def choose(self, op: Choose) -> Tensor:
+        """A state per node, (nodes, batch): argmax or draw given the parent's choice."""
+        kernel, below = self.setting.kernel, self.values[op.below]
+        below = below.expand(*below.shape[:3], self.batch)
+        if op.parent is not None:
+            below = self.weights(op.block, self.values[op.parent], below)
+        if self.guard is not None:
+            self.guard.watch(below.amax(0), (op.below,))
+        if op.how == "argmax":
+            return below.argmax(0).flatten(0, 1)
+        return kernel.draw(below, self.generator).flatten(0, 1)
+
+    def weights(self, block: str, choice: Tensor, below: Tensor) -> Tensor:
+        """Weights of a block's states given the states chosen at its parents."""
+        kernel, potential = self.setting.kernel, self.potential(block)
+        allowed = potential.given(choice)
+        if not isinstance(potential, TableStack):
+            allowed = kernel.table(allowed.to(below.dtype))
+        return kernel.times(below, allowed)

@@ -1,0 +1,235 @@
+"""A schedule written out as formulas: one named assignment per entry, or results in closed form.
+
+Both run the reference interpreter on sympy expressions, so they follow the definition of every
+instruction. They are meant for models small enough to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import log10, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ghmpp._arrays import AnyArray, ObjectArray
+from ghmpp.backends.algebras import Exact
+from ghmpp.backends.reference import execute, run
+from ghmpp.backends.reference_machine import prepare
+from ghmpp.backends.symbolic_names import leaf_symbols, stems, symbolic_data, symbols, to_sympy
+from ghmpp.errors import QueryError
+from ghmpp.models.expressions import symbols_of
+from ghmpp.schedule.ir import Choose, Evidence, Normalize, Op, Readout, Schedule
+from ghmpp.schedule.shapes import value_shapes
+
+if TYPE_CHECKING:
+    import sympy
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One entry of what an instruction writes, as a formula in names assigned before it.
+
+    Parameters
+    ----------
+    name
+        Letter of the instruction, block and indices: ``u_pixel_3_0`` is what pixel 3 (tree order
+        in its block) tells its parent about the parent's state 0. All numbers are linear.
+
+        ==============  ==========================================================  =============
+        letter          instruction                                                 indices
+        ==============  ==========================================================  =============
+        l               likelihood of the evidence                                  node, state
+        w               unary weight                                                node, state
+        u, v            message toward the root, toward the leaves; by child        node, state
+        p               product of the messages u of an edge; by child block        parent, state
+        q               product in the collect pass (what is below a node)          node, state
+        e               what a child is told before the potential; by child         node, state
+        b               product in the distribute pass (context, or belief)         node, state
+        posterior, ...  readout of that kind; counts start with a row               as its shape
+        ==============  ==========================================================  =============
+
+        A second value of the same letter and block is ``q2_...``, and so on.
+    expression
+        The formula; its symbols have no assumptions.
+    op
+        The instruction.
+    """
+
+    name: str
+    expression: sympy.Expr
+    op: Op
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.expression}"
+
+
+def symbolic(
+    schedule: Schedule, leaves: Mapping[str, AnyArray] | None = None, *, limit: int = 5000
+) -> tuple[Assignment, ...]:
+    """A schedule as straight-line formulas, one assignment per entry that an instruction writes.
+
+    Potentials appear as their declared formulas or exact values, free tables as symbols
+    ``psi_<key>_<row>_<parent state>_<child state>``. Exact arithmetic needs no rescaling, so
+    Normalize writes nothing.
+
+    Parameters
+    ----------
+    schedule
+        A sum schedule without choices.
+    leaves
+        Linear likelihoods by class, shape (1, nodes, states), tree order, of any exact numbers or
+        sympy expressions. None: symbols ``l_<block>_<node>_<state>``.
+    limit
+        Largest number of assignments.
+
+    Returns
+    -------
+    tuple of Assignment
+        In the order of the schedule.
+
+    Raises
+    ------
+    QueryError
+        If the schedule is too large, takes maxima or chooses, or the batch is not 1.
+
+    Examples
+    --------
+    >>> from ghmpp.models.forest import Block, Forest, VariableClass
+    >>> from ghmpp.schedule.build import build_schedule
+    >>> coin = VariableClass("coin", ("heads", "tails"), None, 1, ("coin",))
+    >>> forest = Forest("coin", {"coin": coin}, {"coin": Block("coin", "coin", 0, 1, 2)}, {}, {})
+    >>> schedule = build_schedule(forest, [("posterior", "coin")], ["coin"])
+    >>> for assignment in symbolic(schedule):
+    ...     print(assignment)
+    posterior_coin_0_0 = l_coin_0_0/(l_coin_0_0 + l_coin_0_1)
+    posterior_coin_0_1 = l_coin_0_1/(l_coin_0_0 + l_coin_0_1)
+    """
+    _require_formulas(schedule)
+    shapes = value_shapes(schedule)
+    silent = (Normalize, Evidence) if leaves is None else (Normalize,)
+    written = (shapes[op.out] for op in schedule.ops if not isinstance(op, silent))
+    _require_size("assignments", sum(shape.entries for shape in written), limit)
+    data = symbolic_data(schedule.forest)
+    given = _likelihoods(schedule, leaves)
+    machine = prepare(schedule, given, Exact(), data=data)
+    if machine.batch != 1:
+        raise QueryError(f"symbolic: formulas are for one row, got a batch of {machine.batch}.")
+
+    assignments: list[Assignment] = []
+    for op, stem in zip(execute(machine, schedule.ops), stems(schedule), strict=True):
+        if isinstance(op, silent):
+            continue
+        axes = shapes[op.out].axes
+        names = symbols(stem, axes)
+        assignments += _assigned(op, names, machine.values[op.out].reshape(axes))
+        machine.values[op.out] = names[None]
+    _require_new_names(assignments, [*data.values(), *given.values()])
+    return tuple(assignments)
+
+
+def closed_form(
+    schedule: Schedule, leaves: Mapping[str, AnyArray] | None = None, *, limit: int = 1000
+) -> dict[tuple[str, str], ObjectArray]:
+    """Every output as one formula in potentials and likelihoods, multiplied out.
+
+    Parameters
+    ----------
+    schedule, leaves
+        As for :func:`symbolic`; any batch.
+    limit
+        Largest number of configurations of the model: each is a term of the evidence.
+
+    Returns
+    -------
+    dict from output key (kind, block name) to object array of sympy expressions
+        Shapes as for :func:`ghmpp.backends.reference.run`. Posteriors are ratios of expanded
+        sums; the log evidence is the log of one.
+
+    Raises
+    ------
+    QueryError
+        If the model is too large, or the schedule takes maxima or chooses.
+
+    Examples
+    --------
+    >>> from ghmpp.models.forest import Block, Forest, VariableClass
+    >>> from ghmpp.schedule.build import build_schedule
+    >>> coin = VariableClass("coin", ("heads", "tails"), None, 1, ("coin",))
+    >>> forest = Forest("coin", {"coin": coin}, {"coin": Block("coin", "coin", 0, 1, 2)}, {}, {})
+    >>> schedule = build_schedule(forest, [("log_evidence", "")], ["coin"])
+    >>> closed_form(schedule)["log_evidence", ""]
+    array([log(l_coin_0_0 + l_coin_0_1)], dtype=object)
+    """
+    _require_formulas(schedule)
+    blocks = schedule.forest.blocks.values()
+    _require_size("configurations", prod(block.states**block.nodes for block in blocks), limit)
+    given = _likelihoods(schedule, leaves)
+    found = run(schedule, given, Exact(), data=symbolic_data(schedule.forest))
+    return {
+        key: _each(_log if key[0] == "log_evidence" else _expanded, array)
+        for key, array in found.items()
+    }
+
+
+def _likelihoods(
+    schedule: Schedule, leaves: Mapping[str, AnyArray] | None
+) -> dict[str, ObjectArray]:
+    """The given likelihoods as sympy, or symbols."""
+    if leaves is None:
+        return leaf_symbols(schedule)
+    return {name: to_sympy(array) for name, array in leaves.items()}
+
+
+def _assigned(op: Op, names: ObjectArray, entries: AnyArray) -> list[Assignment]:
+    """Assignments of all entries of one value."""
+    is_log = isinstance(op, Readout) and op.kind == "log_evidence"
+    formulas = (_each(_log, entries) if is_log else to_sympy(entries)).flat
+    return [
+        Assignment(str(name), each, op) for name, each in zip(names.flat, formulas, strict=True)
+    ]
+
+
+def _each(function: Callable[[object], object], array: AnyArray) -> ObjectArray:
+    """The function of every entry."""
+    return np.asarray(np.frompyfunc(function, 1, 1)(array), object)
+
+
+def _log(number: object) -> sympy.Expr:
+    import sympy
+
+    return sympy.log(sympy.expand(number))
+
+
+def _expanded(number: object) -> sympy.Expr:
+    """A ratio of two expanded sums."""
+    import sympy
+
+    above, below = sympy.fraction(sympy.together(number))
+    return sympy.expand(above) / sympy.expand(below)
+
+
+def _require_new_names(assignments: list[Assignment], inputs: Iterable[ObjectArray]) -> None:
+    """Refuse symbols of the model that are called like an assignment."""
+    declared = {name for array in inputs for name in symbols_of(array, "symbolic")}
+    if clash := sorted(declared.intersection(each.name for each in assignments)):
+        raise QueryError(f"symbolic: rename the symbols {clash}; assignments have these names.")
+
+
+def _require_formulas(schedule: Schedule) -> None:
+    """Refuse schedules that compare numbers: formulas have no order."""
+    if schedule.semiring != "sum" or any(isinstance(op, Choose) for op in schedule.ops):
+        raise QueryError(
+            "symbolic: maxima and choices have no formula; compile a sum schedule of posteriors, "
+            "means, counts or the log evidence."
+        )
+
+
+def _require_size(what: str, size: int, limit: int) -> None:
+    """Refuse formulas that nobody could read."""
+    if size > limit:
+        said = f"{size:,}" if size < 10**15 else f"about 10^{log10(size):.0f}"
+        raise QueryError(
+            f"symbolic: {said} {what} exceed limit={limit:,}; take a smaller model, or raise limit."
+        )

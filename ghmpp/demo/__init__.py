@@ -1,0 +1,1 @@
+"""The demonstration behind ``ghmpp demo``: one model of handwritten digits, start to finish."""

@@ -1,0 +1,61 @@
+"""The errors of ghmpp: one root, and each error also derives from the builtin that fits."""
+
+from __future__ import annotations
+
+
+class GhmppError(Exception):
+    """Root of every error that ghmpp raises on purpose."""
+
+
+class ModelError(GhmppError, ValueError):
+    """A declared model is wrong or incomplete: shapes, names, tables, structure."""
+
+
+class EvidenceError(GhmppError, ValueError):
+    """Evidence does not fit the model: unknown variable or state, wrong shape, NaN."""
+
+
+class ImpossibleEvidenceError(EvidenceError):
+    """Evidence has probability zero under the model; the message names where it arose.
+
+    Attributes
+    ----------
+    rows
+        Indices of the impossible rows in the batch.
+    """
+
+    def __init__(self, message: str, rows: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
+class QueryError(GhmppError, ValueError):
+    """A query names something that the model does not have, or asks for what it cannot give."""
+
+
+class ResourceError(GhmppError, MemoryError):
+    """A run would need more memory than allowed; the message gives both numbers."""
+
+
+class FormatError(GhmppError, ValueError):
+    """A file cannot be read as what it should be: wrong version, broken, unknown format."""
+
+
+class ConversionError(GhmppError, ValueError):
+    """A networkx graph or pgmpy model cannot be turned into a ghmpp model, or the reverse."""
+
+
+class LearningError(GhmppError, RuntimeError):
+    """A fit breaks its own rules, such as an objective that falls: a bug in ghmpp."""
+
+
+class ScheduleError(GhmppError, RuntimeError):
+    """A schedule breaks its own rules: a bug in ghmpp, reported with the schedule printed."""
+
+
+class VerificationError(GhmppError, AssertionError):
+    """An engine disagrees with an independent one; the message is the whole report."""
+
+
+class MissingDependencyError(GhmppError, ImportError):
+    """An optional package is needed; the message says how to install it."""

@@ -1,0 +1,77 @@
+"""What inference returns: posteriors by class, and what follows from the same evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ghmpp._arrays import AnyArray, FloatArray, IntArray
+from ghmpp.errors import QueryError
+
+if TYPE_CHECKING:
+    from ghmpp.inference.queries import Inference
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Beliefs:
+    """Posteriors of all variables given one batch of evidence.
+
+    ``beliefs["digit"]`` is the posterior of a class: (batch, states) for a class with one node,
+    (batch, nodes, states) for others, nodes in the user's order, linear, summing to 1 over
+    states. Arrays are tensors where the evidence was given as tensors.
+
+    Attributes
+    ----------
+    log_evidence
+        Log probability of the evidence, log density for continuous observations, (batch,);
+        -inf for impossible rows.
+    possible
+        Which rows have positive probability, (batch,); posteriors of the others are zero.
+    repeated_rows
+        Rows that were run again in logarithms because scaled arithmetic might have lost digits.
+    """
+
+    posteriors: Mapping[str, FloatArray]
+    log_evidence: FloatArray
+    possible: AnyArray
+    repeated_rows: int
+    engine: Inference = field(repr=False)
+    evidence: object = field(repr=False)
+
+    def __getitem__(self, variable: str) -> FloatArray:
+        if variable not in self.posteriors:
+            raise QueryError(
+                f"beliefs: unknown class {variable!r}; there are {', '.join(self.posteriors)}."
+            )
+        return self.posteriors[variable]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.posteriors)
+
+    def __len__(self) -> int:
+        return len(self.posteriors)
+
+    def map(self) -> dict[str, IntArray]:
+        """The most probable joint configuration, see :meth:`Inference.map`."""
+        return self.engine.map(self.evidence)
+
+    def sample(self, n: int, seed: int = 0) -> dict[str, IntArray]:
+        """Independent posterior samples, see :meth:`Inference.posterior_sample`."""
+        return self.engine.posterior_sample(self.evidence, n, seed)
+
+    def edge(self, parent: str, child: str) -> FloatArray:
+        """Joint posterior on an edge, see :meth:`Inference.edge`."""
+        return self.engine.edge(self.evidence, parent, child)
+
+    def __repr__(self) -> str:
+        rows = "\n".join(f"  {name}  {tuple(p.shape)}" for name, p in self.posteriors.items())
+        return f"Beliefs about {self.engine.model.name!r}, batch {len(self.log_evidence)}\n{rows}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{name}</td><td>{tuple(p.shape)}</td></tr>"
+            for name, p in self.posteriors.items()
+        )
+        title = f"Beliefs about {self.engine.model.name}, batch {len(self.log_evidence)}"
+        return f"<table><caption>{title}</caption>{rows}</table>"

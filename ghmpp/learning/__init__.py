@@ -1,0 +1,1 @@
+"""Fitting free tables and symbols to data."""

@@ -1,0 +1,223 @@
+"""A scikit-learn classifier around a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp.errors import ModelError, QueryError
+from ghmpp.inference.queries import Inference
+from ghmpp.learning.em import EM
+from ghmpp.models.model import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+    from sklearn.utils import Tags
+
+
+class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
+    """Classification with a hierarchical model: the label is one of its variables.
+
+    Missing features (NaN) are summed out exactly, in training and in prediction.
+
+    Parameters
+    ----------
+    model
+        A :class:`~ghmpp.models.model.Model` with free tables or symbols. None: the simplest
+        tree, every feature a child of the label (naive Bayes), features cut into ``bins``.
+    target
+        Class of the label, with one variable; None = the root. Its states are the labels.
+    features
+        Class that the columns of X belong to, in its order; None = the only class of leaves.
+        Without a model, features may be any numbers; with one, they are its states.
+    bins
+        Without a model: number of bins per feature, with equal numbers of training rows.
+    iterations, smoothing, restarts, tolerance
+        As in :func:`~ghmpp.learning.em.fit`.
+    random_state
+        Seed, generator or None, as in scikit-learn.
+
+    Attributes
+    ----------
+    model_
+        The fitted model.
+    history_
+        One record per iteration of EM.
+    classes_
+        Labels, in the order of the columns of :meth:`predict_proba`.
+    n_features_in_
+        Number of features.
+    cuts_
+        Without a model: borders between bins, shape (bins - 1, features).
+
+    Examples
+    --------
+    >>> X = np.array([[0.1, 3.0], [0.3, 2.5], [0.9, 1.0], [1.1, 0.5]])
+    >>> GHMClassifier(bins=2).fit(X, ["a", "a", "b", "b"]).predict([[0.2, np.nan]])
+    array(['a'], dtype='<U1')
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        *,
+        target: str | None = None,
+        features: str | None = None,
+        bins: int = 8,
+        iterations: int = 80,
+        smoothing: float = 0.02,
+        restarts: int = 1,
+        tolerance: float = 1e-6,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.model = model
+        self.target = target
+        self.features = features
+        self.bins = bins
+        self.iterations = iterations
+        self.smoothing = smoothing
+        self.restarts = restarts
+        self.tolerance = tolerance
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from rows of features X, shape (rows, features), and labels y, shape (rows,).
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit the model, or an option is out of range.
+        """
+        X, y = self._validated(X, y)
+        check_classification_targets(y)
+        model = self.model
+        if model is None:
+            self.classes_, labels = np.unique(y, return_inverse=True)
+            self.cuts_ = _borders(X, self.bins)
+            model = _simplest(len(self.classes_), X.shape[1], self.bins)
+        self.target_, self.features_ = _roles(model, self.target, self.features)
+        if self.model is not None:
+            self.classes_, labels = np.array(model.variables[self.target_].states), y
+        em = EM(
+            model,
+            iterations=self.iterations,
+            smoothing=self.smoothing,
+            seed=_seed(self.random_state),
+            restarts=self.restarts,
+            tolerance=self.tolerance,
+            progress=False,
+        )
+        em.fit({self.features_: self._states(X), self.target_: labels})
+        self.model_, self.history_ = em.model_, em.history_
+        return self
+
+    def predict(self, X: ArrayLike) -> AnyArray:
+        """The most probable label of each row, shape (rows,)."""
+        probabilities = self.predict_proba(X)
+        labels: AnyArray = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
+        """Posterior probabilities of the labels, shape (rows, classes), rows sum to 1."""
+        evidence = self._evidence(X)
+        return Inference(self.model_).posteriors(evidence)[self.target_]
+
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
+        """Natural logs of :meth:`predict_proba`; -inf for impossible labels."""
+        with np.errstate(divide="ignore"):
+            logs: FloatArray = np.log(self.predict_proba(X))
+        return logs
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Log probability of each row, the label summed out, shape (rows,), natural log."""
+        evidence = self._evidence(X)
+        return Inference(self.model_).log_evidence(evidence)
+
+    def _evidence(self, X: ArrayLike) -> dict[str, AnyArray]:
+        check_is_fitted(self, "model_")
+        (X,) = self._validated(X)
+        return {self.features_: self._states(X)}
+
+    def _validated(self, X: ArrayLike, *y: ArrayLike) -> tuple[AnyArray, ...]:
+        """Arrays of the right shape, as scikit-learn checks them; NaN is allowed in X."""
+        checked = validate_data(
+            self,
+            X,
+            *y,
+            reset=bool(y),
+            dtype="numeric" if self.model is None else None,
+            ensure_all_finite="allow-nan",
+        )
+        return checked if y else (checked,)
+
+    def _states(self, X: AnyArray) -> AnyArray:
+        """Features as states: bins without a model, NaN where missing."""
+        if self.model is not None:
+            return X
+        bins = (X[:, None, :] >= self.cuts_).sum(axis=1)
+        return np.where(np.isnan(X), -1, bins)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _simplest(classes: int, features: int, bins: int) -> Model:
+    """Naive Bayes: every feature a child of the label."""
+    model = Model("naive Bayes")
+    model.root("label", classes).children("feature", features, bins)
+    return model
+
+
+def _borders(X: FloatArray, bins: int) -> FloatArray:
+    """Quantiles of each feature that cut it into bins, (bins - 1, features)."""
+    if isinstance(bins, bool) or not isinstance(bins, Integral) or bins < 1:
+        raise ModelError(f"GHMClassifier: bins must be a whole number >= 1, got {bins!r}.")
+    shares = np.linspace(0, 1, bins + 1)[1:-1]
+    unseen = np.isnan(X).all(axis=0)
+    borders: FloatArray = np.nanquantile(np.where(unseen, 0.0, X), shares, axis=0)
+    return borders
+
+
+def _roles(model: Model, target: str | None, features: str | None) -> tuple[str, str]:
+    """Names of the classes that are the label and the features."""
+    roots = [name for name, declared in model.declarations.items() if declared.parent is None]
+    target = target or _only(model, roots, "target", "one root")
+    features = features or _only(model, model.forest().leaves, "features", "one class of leaves")
+    for name in (target, features):
+        if name not in model.variables:
+            known = ", ".join(model.variables)
+            raise QueryError(f"GHMClassifier: no class {name!r}; the model has {known}.")
+    if target == features:
+        raise QueryError(f"GHMClassifier: target and features are both {target!r}.")
+    if model.variables[target].nodes != 1:
+        raise QueryError(
+            f"GHMClassifier: the target {target!r} has {model.variables[target].nodes} variables; "
+            f"it must have one."
+        )
+    return target, features
+
+
+def _only(model: Model, names: Sequence[str], option: str, what: str) -> str:
+    if len(names) != 1:
+        raise QueryError(
+            f"GHMClassifier: model {model.name!r} does not have {what} but {', '.join(names)}; "
+            f"pass {option}=."
+        )
+    return names[0]
+
+
+def _seed(random_state: int | np.random.RandomState | None) -> int:
+    """A seed from what scikit-learn takes as a random state."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,0 +1,1 @@
+"""The message schedule: instructions, passes, legality, cost and pictures (no torch)."""

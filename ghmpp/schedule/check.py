@@ -1,0 +1,91 @@
+"""What makes a schedule legal, as code: run after every pass in tests.
+
+Every value is written once, before it is read; every block, edge and potential exists; every
+instruction reads values that live where it needs them; outputs are what their keys say.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ghmpp._arrays import AnyArray
+from ghmpp.schedule.ir import Choose, Normalize, Readout, Schedule, Value, sources
+from ghmpp.schedule.shapes import Illegal, Shapes, block_of, expect, refuse, value_shapes
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Accept a legal schedule, refuse any other.
+
+    Ensures: every value that is read was written before, and once; blocks, edges, keys and
+    potential shapes agree with the forest; every instruction fits the values that it reads;
+    outputs exist and are what their key says; the log evidence reads every root once and the
+    scale of every Normalize that its root values went through.
+
+    Raises
+    ------
+    ScheduleError
+        Naming the rule, the instruction and the schedule around it. It is a bug in ghmpp.
+    """
+    shapes = value_shapes(schedule)
+    _check_potentials(schedule)
+    _check_outputs(schedule, shapes)
+    _check_log_evidence(schedule)
+
+
+def _check_potentials(schedule: Schedule) -> None:
+    """Stacks that have values have the sizes that blocks and edges promise."""
+    forest = schedule.forest
+    try:
+        for edge in forest.edges.values():
+            parent, child = block_of(forest, edge.parent), block_of(forest, edge.child)
+            expect(child.nodes == parent.nodes * edge.fanout, f"fanout of edge '{edge.child}'")
+            expect(edge.rows in (1, edge.fanout, child.nodes), f"rows of edge '{edge.child}'")
+            sizes = {
+                "table": (edge.rows, parent.states, child.states),
+                "child_of": (parent.states,),
+                "parent_of": (child.states,),
+            }
+            _expect_sizes(forest.data.get(edge.key), sizes[edge.kind], edge.key)
+        for block in forest.blocks.values():
+            if block.unary is not None:
+                sizes_wanted = (block.unary_rows, block.states)
+                _expect_sizes(forest.data.get(block.unary), sizes_wanted, block.unary)
+    except Illegal as broken:
+        refuse(schedule, str(broken), None)
+
+
+def _expect_sizes(stack: AnyArray | None, wanted: tuple[int, ...], key: str) -> None:
+    found = wanted if stack is None else np.shape(stack)
+    expect(found == wanted, f"potential '{key}' must have shape {wanted}, got {found}")
+
+
+def _check_outputs(schedule: Schedule, shapes: Shapes) -> None:
+    """Every output was written by the instruction that its key names."""
+    writers = {op.out: op for op in schedule.ops if isinstance(op, Readout | Choose)}
+    for (kind, block), value in schedule.outputs.items():
+        writer = writers.get(value)
+        said = "choice" if isinstance(writer, Choose) else writer and writer.kind
+        if writer is None or (said, writer.block) != (kind, block):
+            found = f"the {said} of '{writer.block}'" if writer else "no result"
+            never = "" if value in shapes else " and is never written"
+            fact = f"output ({kind!r}, {block!r}): value {value} is {found}{never}"
+            refuse(schedule, fact, None)
+
+
+def _check_log_evidence(schedule: Schedule) -> None:
+    """A log evidence reads the scales of exactly those Normalize that its roots went through."""
+    for position, op in enumerate(schedule.ops):
+        if not (isinstance(op, Readout) and op.kind == "log_evidence"):
+            continue
+        needed: set[Value | None] = set()
+        cone = set(op.sources[: op.roots])
+        for earlier in reversed(schedule.ops[:position]):
+            if earlier.out in cone:
+                cone.update(sources(earlier))
+                if isinstance(earlier, Normalize):
+                    needed.add(earlier.scale)
+        scales = op.sources[op.roots :]
+        if None in needed:
+            refuse(schedule, "a Normalize below the roots has no scale", position)
+        if needed != set(scales) or len(scales) != len(needed):
+            refuse(schedule, "its scales are not those of the Normalize below its roots", position)

@@ -1,0 +1,242 @@
+"""What a schedule costs, known before it runs: operations, memory, and whether it fits.
+
+Operations are counted by :mod:`ghmpp.schedule.operations`; memory is that of the values, each
+freed after its last use, and of the potentials. A backend's own buffers come on top.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from ghmpp.errors import ResourceError
+from ghmpp.models.forest import Forest
+from ghmpp.schedule.domain import Precision
+from ghmpp.schedule.ir import Schedule, Value, results, sources
+from ghmpp.schedule.operations import count_operations
+from ghmpp.schedule.shapes import Shape, Shapes, value_shapes
+
+ITEM_BYTES: Mapping[Precision, int] = {"float32": 4, "float64": 8}
+INDEX_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OpCost:
+    """Cost of one instruction: operations and exps per batch row, bytes for the whole batch.
+
+    ``bytes`` is the size of what the instruction writes.
+    """
+
+    flops: int
+    exps: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Cost of a schedule.
+
+    Parameters
+    ----------
+    batch, dtype
+        What the bytes are for.
+    flops, exps
+        Operations, and exponentials or logarithms, per batch row.
+    parameters
+        Entries of all potentials, shared ones counted once.
+    potential_bytes
+        Memory of the potentials.
+    value_bytes
+        Memory of all values, if none were freed.
+    peak_bytes
+        Largest memory of the values alive at one time, each freed after its last use.
+    peak_op
+        Index of the instruction at that time (-1 for an empty schedule).
+    treewidth
+        Treewidth of the scheduled forest: 1, or 0 without edges. Cliques of a junction tree are
+        single variables here: their size shows in ``largest_block``.
+    largest_block
+        Name of the block with the most entries (nodes times states); "" for an empty forest.
+    rows
+        Cost of every instruction, in order.
+    """
+
+    batch: int
+    dtype: Precision
+    flops: int
+    exps: int
+    parameters: int
+    potential_bytes: int
+    value_bytes: int
+    peak_bytes: int
+    peak_op: int
+    treewidth: int
+    largest_block: str
+    rows: tuple[OpCost, ...]
+
+    @property
+    def memory_bytes(self) -> int:
+        """Potentials and the values alive at the peak."""
+        return self.potential_bytes + self.peak_bytes
+
+
+def cost(
+    schedule: Schedule,
+    *,
+    batch: int = 1,
+    dtype: Precision | None = None,
+    shapes: Shapes | None = None,
+) -> Cost:
+    """Operations and memory of a run, without running it; linear time.
+
+    Requires: a legal schedule. Potentials may be without values (free tables).
+
+    Parameters
+    ----------
+    schedule
+        Counted in its domain; without one, as scaled linear probabilities.
+    batch
+        Rows of evidence, at least 0.
+    dtype
+        Precision of values and potentials; default that of the domain, else float64.
+    shapes
+        The schedule's :func:`~ghmpp.schedule.shapes.value_shapes`, if they are known already.
+    """
+    dtype = dtype or (schedule.domain.dtype if schedule.domain else "float64")
+    shapes = value_shapes(schedule) if shapes is None else shapes
+    sizes = {value: _bytes(shape, batch, dtype) for value, shape in shapes.items()}
+    counts = [count_operations(op, shapes, schedule) for op in schedule.ops]
+    written = [sum(map(sizes.__getitem__, results(op))) for op in schedule.ops]
+    peak, peak_op = _peak(written, sizes, last_use(schedule))
+    parameters = _parameters(schedule.forest)
+    return Cost(
+        batch=batch,
+        dtype=dtype,
+        flops=sum(count.flops for count in counts),
+        exps=sum(count.exps for count in counts),
+        parameters=parameters,
+        potential_bytes=parameters * ITEM_BYTES[dtype],
+        value_bytes=sum(sizes.values()),
+        peak_bytes=peak,
+        peak_op=peak_op,
+        treewidth=1 if schedule.forest.edges else 0,
+        largest_block=_largest_block(schedule.forest),
+        rows=tuple(
+            OpCost(count.flops, count.exps, size)
+            for count, size in zip(counts, written, strict=True)
+        ),
+    )
+
+
+def last_use(schedule: Schedule) -> dict[Value, int]:
+    """Index of the last instruction that reads each value; outputs: the number of instructions.
+
+    A value that nobody reads is last used by its own writer.
+    """
+    last: dict[Value, int] = {}
+    for position, op in enumerate(schedule.ops):
+        last.update(dict.fromkeys(results(op), position))
+        last.update(dict.fromkeys(sources(op), position))
+    for value in schedule.outputs.values():
+        last[value] = len(schedule.ops)
+    return last
+
+
+def require_memory(schedule: Schedule, *, batch: int = 1, limit_bytes: int | None = None) -> Cost:
+    """The cost of a run that fits into memory; any other run is refused before it starts.
+
+    Parameters
+    ----------
+    schedule
+        A legal schedule.
+    batch
+        Rows of evidence that are run at one time.
+    limit_bytes
+        Largest allowed memory; default the machine's physical memory, where known.
+
+    Raises
+    ------
+    ResourceError
+        With the memory needed, the limit and the largest block.
+    """
+    needed = cost(schedule, batch=batch)
+    limit = physical_memory() if limit_bytes is None else limit_bytes
+    if limit is None or needed.memory_bytes <= limit:
+        return needed
+    values, potentials = needed.peak_bytes, needed.potential_bytes
+    block = schedule.forest.blocks[needed.largest_block]
+    raise ResourceError(
+        f"schedule of '{schedule.forest.name}': a batch of {batch} needs "
+        f"{bytes_text(needed.memory_bytes)} ({bytes_text(values)} for messages at the peak, "
+        f"{bytes_text(potentials)} for potentials), but the limit is {bytes_text(limit)}; use a "
+        f"smaller batch or fewer states; largest block: '{block.name}' with {block.nodes:,} nodes "
+        f"of {block.states:,} states."
+    )
+
+
+def physical_memory() -> int | None:
+    """Bytes of physical memory of this machine; None where the system does not say.
+
+    All of it, not what is free now: free memory leaves out the caches that a run may take over.
+    """
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in binary units, such as ``"8.5 KiB"``.
+
+    Examples
+    --------
+    >>> bytes_text(512), bytes_text(8704)
+    ('512 B', '8.5 KiB')
+    """
+    if count < 1024:
+        return f"{count} B"
+    size, unit = float(count), 0
+    while size >= 1024 and unit < 5:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
+
+
+def _bytes(shape: Shape, batch: int, dtype: Precision) -> int:
+    item = INDEX_BYTES if shape.kind == "choice" else ITEM_BYTES[dtype]
+    return shape.entries * item * (batch if shape.batched else 1)
+
+
+def _peak(
+    written: Sequence[int], sizes: Mapping[Value, int], last: Mapping[Value, int]
+) -> tuple[int, int]:
+    """Largest number of live bytes, and the index of the instruction where it occurs."""
+    freed = [0] * (len(written) + 1)
+    for value, position in last.items():
+        freed[position] += sizes[value]
+    live, peak, peak_op = 0, 0, -1
+    for position, size in enumerate(written):
+        live += size
+        if live > peak or peak_op < 0:
+            peak, peak_op = live, position
+        live -= freed[position]
+    return peak, peak_op
+
+
+def _parameters(forest: Forest) -> int:
+    """Entries of all potentials, each key once."""
+    entries: dict[str, int] = {}
+    for edge in forest.edges.values():
+        parent, child = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
+        sizes = {"table": (edge.rows, parent, child), "child_of": (parent,), "parent_of": (child,)}
+        entries[edge.key] = prod(sizes[edge.kind])
+    for block in forest.blocks.values():
+        if block.unary is not None:
+            entries[block.unary] = block.unary_rows * block.states
+    return sum(entries.values())
+
+
+def _largest_block(forest: Forest) -> str:
+    blocks = forest.blocks.values()
+    return max(blocks, key=lambda block: block.nodes * block.states).name if blocks else ""

@@ -1,0 +1,1 @@
+"""Independent oracles, and the report that compares every engine with them."""

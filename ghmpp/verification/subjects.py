@@ -1,0 +1,258 @@
+"""What can be verified, seen in one way: a forest, and answers to evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp.compiler import Program, compile, mean
+from ghmpp.errors import ConversionError, EvidenceError
+from ghmpp.inference.queries import Inference
+from ghmpp.models.channels import Given
+from ghmpp.models.convert import as_model
+from ghmpp.models.evidence import read_evidence
+from ghmpp.models.forest import Forest
+from ghmpp.models.model import Model
+from ghmpp.models.observations import Observation
+from ghmpp.schedule.domain import Precision
+from ghmpp.verification.answers import Answer
+from ghmpp.verification.recursion import log_mass
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ghmpp.backends.network import ExactNetwork
+
+EDGE_ENTRIES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One batch of evidence: as given, checked, and as log-likelihoods by class."""
+
+    evidence: object
+    observations: Mapping[str, Observation]
+    logs: Mapping[str, FloatArray]
+    batch: int
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is verified.
+
+    Parameters
+    ----------
+    title
+        In words.
+    word
+        What a line of Python calls it.
+    forest
+        The forest that it should answer about.
+    model
+        The model, where it is known (a network alone does not keep it).
+    precision
+        Precision of its results.
+    given
+        What may be observed; None = anything.
+    ask
+        Its answer to a batch of evidence.
+    """
+
+    title: str
+    word: str
+    forest: Forest
+    model: Model | None
+    precision: Precision
+    given: tuple[Given, ...] | None
+    ask: Callable[[Asked], Answer]
+
+    def read(self, evidence: object) -> Asked:
+        """Check a batch of evidence.
+
+        Raises
+        ------
+        EvidenceError
+            If the evidence does not fit the model, or names what is not given.
+        """
+        leaves, variables = self.forest.leaves, self.forest.variables
+        default = leaves[0] if len(leaves) == 1 else None
+        observations, batch = read_evidence(evidence, variables, default=default)
+        given = observations if self.given is None else [item.variable for item in self.given]
+        if not set(observations) <= set(given):
+            raise EvidenceError(
+                f"verify: this {self.word} is given {', '.join(given) or 'nothing'}, but the "
+                f"evidence has {', '.join(observations)}."
+            )
+        logs = {name: each.log_likelihood(variables[name]) for name, each in observations.items()}
+        return Asked(evidence, observations, logs, batch)
+
+
+def read_subject(thing: object) -> Subject:
+    """See a model, an engine, a program or a network as a subject.
+
+    Raises
+    ------
+    ConversionError
+        If it is none of these.
+    ModelError
+        If the model is incomplete or wrong.
+    """
+    from ghmpp.backends.network import ExactNetwork
+
+    if isinstance(thing, Program):
+        return replace(
+            _network(thing.network()), title=repr(thing), word="program", model=thing.model
+        )
+    if isinstance(thing, ExactNetwork):
+        return _network(thing)
+    if isinstance(thing, Inference):
+        return _engine(thing, word="engine")
+    try:
+        model = as_model(thing)
+    except ConversionError as error:
+        raise ConversionError(f"verify: no program, network or engine, and {error}") from error
+    return _engine(Inference(model), word="model")
+
+
+def _engine(engine: Inference, word: str) -> Subject:
+    """An engine, asked for all that it knows; impossible rows are flagged, never raised."""
+    model = engine.model
+    flagging = Inference(
+        model,
+        dtype=engine.dtype,
+        device=engine.device,
+        batch_size=engine.batch_size,
+        on_impossible="flag",
+    )
+    title = f"model {model.name!r}, {model.forest().nodes:,} variables, {engine.dtype}"
+    ask = partial(_ask_engine, flagging)
+    return Subject(title, word, model.forest(), model, engine.dtype, None, ask)
+
+
+def _ask_engine(engine: Inference, asked: Asked) -> Answer:
+    """Posteriors, edges, counts, means and the best configuration, each by its own verb."""
+    forest = engine.model.forest()
+    beliefs = engine.posteriors(asked.evidence)
+    possible = bool(np.asarray(beliefs.possible).all())
+    found = engine.map(asked.evidence)
+    choice = {name: np.asarray(states).reshape(asked.batch, -1) for name, states in found.items()}
+    return Answer(
+        log_evidence=np.asarray(beliefs.log_evidence),
+        log_partition=engine.log_partition(),
+        posteriors={
+            name: np.asarray(beliefs[name]).reshape(asked.batch, each.nodes, len(each.states))
+            for name, each in forest.variables.items()
+        },
+        means=_means(engine, asked),
+        edges={
+            child: np.asarray(engine.edge(asked.evidence, parent, child))
+            for child, parent in edge_classes(forest, asked.batch).items()
+        },
+        # Counts of impossible evidence are refused, whatever the engine does otherwise.
+        counts=engine.expected_counts(asked.evidence)[0] if possible else {},
+        best=log_mass(forest, choice, asked.logs),
+        choice=choice,
+    )
+
+
+def edge_classes(forest: Forest, batch: int) -> dict[str, str]:
+    """Class of the parents by class of the children, where edge posteriors fit the memory."""
+    found: dict[str, str] = {}
+    for edge in forest.edges.values():
+        parent, child = forest.blocks[edge.parent], forest.blocks[edge.child]
+        nodes = forest.variables[child.variable].nodes
+        if batch * nodes * parent.states * child.states <= EDGE_ENTRIES:
+            found[child.variable] = parent.variable
+    return found
+
+
+def _means(engine: Inference, asked: Asked) -> dict[str, FloatArray]:
+    """Posterior means of the classes with values, by a compiled program."""
+    variables = engine.model.forest().variables
+    queries = [mean(name) for name, each in variables.items() if each.values is not None]
+    if not queries:
+        return {}
+    program = compile(engine.model, queries, tuple(asked.observations), dtype=engine.dtype)
+    network = program.network(dtype=engine.dtype, device=engine.device)
+    results = network.evaluate(asked.observations)
+    return {query.variable: _array(results["mean", query.variable]) for query in queries}
+
+
+def _network(network: ExactNetwork) -> Subject:
+    """A network, asked through its ``forward``, about the potentials that it holds now."""
+    from ghmpp.backends.prepare import PRECISIONS
+
+    forest = network.schedule.forest
+    held = {
+        key: _array(network.stack(key)).astype(np.float64)
+        for key in forest.keys()
+        if forest.data[key].dtype.kind == "f"
+    }
+    forest = replace(forest, data={**forest.data, **held})
+    given = ", ".join(item.variable for item in network.given) or "nothing"
+    precision = PRECISIONS[network.dtype]
+    title = f"network of {forest.name!r} given {given}, {forest.nodes:,} variables, {precision}"
+    return Subject(
+        title, "network", forest, None, precision, network.given, partial(_ask_network, network)
+    )
+
+
+def _ask_network(network: ExactNetwork, asked: Asked) -> Answer:
+    """The outputs of ``forward``, sorted by kind."""
+    results = network(*network_inputs(network, asked))
+    outputs = results if isinstance(results, tuple) else (results,)
+    variables = network.schedule.forest.variables
+    kinds: dict[str, dict[str, AnyArray]] = {"posterior": {}, "mean": {}, "edge": {}}
+    log_evidence: FloatArray | None = None
+    for (kind, name), output in zip(output_keys(network), outputs, strict=True):
+        array = _array(output)
+        if kind == "log_evidence":
+            log_evidence = array
+        else:
+            single = variables[name].nodes == 1
+            kinds[kind][name] = array[:, None] if single else array
+    return Answer(
+        log_evidence=log_evidence,
+        posteriors=kinds["posterior"],
+        means=kinds["mean"],
+        edges=kinds["edge"],
+    )
+
+
+def output_keys(network: ExactNetwork) -> list[tuple[str, str]]:
+    """Kind and class of each output of a network, in the order of its queries."""
+    blocks = network.schedule.forest.blocks
+    keys = (
+        (kind, blocks[block].variable if block else "") for kind, block in network.schedule.outputs
+    )
+    return list(dict.fromkeys(keys))
+
+
+def network_inputs(network: ExactNetwork, asked: Asked) -> list[Tensor]:
+    """Inputs of a network for a batch of evidence: states, values, or else likelihoods.
+
+    Values are passed as such where the network has the same channel; a class without
+    observation is passed as missing.
+    """
+    import torch
+
+    inputs: list[Tensor] = []
+    for item in network.given:
+        variable = network.schedule.forest.variables[item.variable]
+        missing = np.full((asked.batch, variable.nodes), -1)
+        seen = asked.observations.get(item.variable, Observation("states", missing))
+        direct = (seen.kind == "states" and item.channel is None) or (
+            seen.kind == "values" and item.channel == seen.channel
+        )
+        array = seen.array if direct else np.exp(seen.log_likelihood(variable))
+        inputs.append(torch.as_tensor(array))
+    return inputs
+
+
+def _array(tensor: Tensor) -> AnyArray:
+    return np.asarray(tensor.detach().cpu().numpy())

@@ -1,0 +1,40 @@
+"""The code of the README runs, in order, as a newcomer would paste it."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+PRINTED = {
+    "[[0.027 0.973]\n [0.919 0.081]]": "posterior of the season",
+    "[-1.687 -0.925]": "log evidence",
+    "[[0.333 0.667]]": "pgmpy network",
+}
+
+
+def code_blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_tour_runs_and_prints_what_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tour = tmp_path / "tour.py"
+    tour.write_text("\n".join(code_blocks()), encoding="utf-8")
+
+    runpy.run_path(str(tour))
+
+    printed = capsys.readouterr().out
+    for expected, what in PRINTED.items():
+        assert expected in printed, what
+
+
+def test_every_link_of_the_readme_exists():
+    links = re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8"))
+
+    missing = [link for link in links if "://" not in link and not (README.parent / link).exists()]
+    assert not missing

@@ -1,0 +1,20 @@
+"""Every tolerance of the tests, with its reason: relative where the size exceeds 1."""
+
+from __future__ import annotations
+
+# The same arithmetic in another order, float64.
+EXACT = 1e-12
+# Sums over all configurations in float64 logarithms.
+ENUMERATION = 1e-10
+# Another library in float64, linear domain, without our scaling.
+PGMPY = 1e-9
+# Automatic differentiation of the log evidence, float64.
+GRADIENT = 1e-9
+# Finite differences of the log evidence, step 1e-5, float64.
+DIFFERENCES = 1e-6
+# A network in float32 against float64.
+SINGLE = 2e-4
+# Frequencies in samples: standard deviations of the binomial that are allowed.
+SIGMAS = 5.0
+# An optimum found by a gradient search, against a closed form or a grid.
+SEARCH = 1e-5
