@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ghmpp._arrays import AnyArray
 from ghmpp.errors import ConversionError
 from ghmpp.models.declaration import Declaration, check_name
+from ghmpp.models.factors import Factor, Node
 from ghmpp.models.model import Model
-from ghmpp.models.potentials import PotentialLike, PriorLike
-from ghmpp.models.states import StatesLike, read_states
+from ghmpp.models.potentials import PotentialLike
+from ghmpp.models.states import read_states
 from ghmpp.models.tables import with_potential, with_prior
 
 if TYPE_CHECKING:
     import networkx as nx
 
 NOT_YET = "joint potentials of three or more variables and loops are not supported yet"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
-    """A variable as it stands in somebody else's graph."""
-
-    states: StatesLike
-    values: ArrayLike | None = None
-    prior: PriorLike | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
-    """A table over one or two variables, one axis each; None = to be learned."""
-
-    variables: tuple[str, ...]
-    table: AnyArray | None
 
 
 def string_names(nodes: Iterable[Hashable]) -> dict[Hashable, str]:

@@ -11,14 +11,13 @@ from ghmpp._arrays import AnyArray
 from ghmpp.errors import ConversionError
 from ghmpp.models.assembly import (
     NOT_YET,
-    Factor,
-    Node,
     assemble,
     assemble_factors,
     cycle_error,
     rooted,
     string_names,
 )
+from ghmpp.models.factors import Factor, Node
 from ghmpp.models.model import Model
 from ghmpp.models.potentials import PotentialLike
 

@@ -15,13 +15,12 @@ from ghmpp._arrays import AnyArray, FloatArray
 from ghmpp.errors import ConversionError
 from ghmpp.models.assembly import (
     NOT_YET,
-    Factor,
-    Node,
     assemble,
     assemble_factors,
     string_names,
 )
 from ghmpp.models.convert_networkx import from_networkx
+from ghmpp.models.factors import Factor, Node
 from ghmpp.models.model import Model
 
 if TYPE_CHECKING:
