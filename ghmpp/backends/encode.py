@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,6 +36,9 @@ class Grid:
         First value and spacing of equispaced values (spacing 0: not equispaced).
     ordered, middle
         Values in increasing order, (states,), and the midpoints between them.
+    chained
+        Whether likelihoods can be built state by state: equispaced in order, and so few that
+        rounding stays below what an exponential of its own would have.
     """
 
     values: Tensor
@@ -43,6 +47,7 @@ class Grid:
     step: float
     ordered: Tensor
     middle: Tensor
+    chained: bool
 
     @classmethod
     def of(cls, values: FloatArray, like: Tensor) -> Grid:
@@ -57,6 +62,7 @@ class Grid:
             float(steps[0]) if even else 0.0,
             torch.tensor(ordered).to(like),
             torch.tensor((ordered[1:] + ordered[:-1]) / 2).to(like),
+            bool(even and (values == ordered).all() and len(values) <= LONGEST_CHAIN),
         )
 
     def nearest(self, z: Tensor, ratio: float) -> Tensor:
@@ -68,6 +74,7 @@ class Grid:
         return index.mul_(self.step).add_(self.start)
 
 
+LONGEST_CHAIN, CHAIN_FROM = 32, 4096
 FLOOR = {torch.float32: -80.0, torch.float64: -700.0}
 
 
@@ -142,30 +149,63 @@ def from_quadratic(
         the offset out (it only serves the log evidence).
     """
     gain, curvature = coefficients
+    nearest, slope = _nearest_and_slope(z, grid, coefficients)
     missing = None
-    if not math.isfinite(float(z.detach().sum())):
+    low, high = (float(end) for end in slope.detach().aminmax())
+    if not math.isfinite(low + high):
         missing = torch.isnan(z.detach())
         z = torch.where(missing, 0.0, z)
         refuse_infinite(z)
-    nearest = grid.nearest(z.detach(), gain / curvature)
-    slope = gain * torch.sub(z, nearest, alpha=curvature / gain)
-    step = grid.values[:, None, None] - nearest
-    exponent = _product(torch.sub(slope, step, alpha=0.5 * curvature), step)
-    offset = z.new_zeros(z.shape[1], dtype=torch.float64)
-    if missing is not None:
-        exponent = torch.where(missing, 0.0, exponent)
-    if rest is not None:
-        top = nearest.double()
-        peak = top * (gain * z.double() - 0.5 * curvature * top) + rest(z)
-        offset = (peak if missing is None else torch.where(missing, 0.0, peak)).sum(0)
-    steepest = max(abs(float(end)) for end in slope.detach().aminmax())
+        nearest, slope = _nearest_and_slope(z, grid, coefficients)
+        low, high = (float(end) for end in slope.detach().aminmax())
+    steepest = max(abs(low), abs(high))
     if not math.isfinite(steepest):
         raise EvidenceError(
             f"observed values up to {float(z.detach().abs().max()):g} leave the range of {z.dtype} "
             "in this channel; use dtype float64, or more noise."
         )
+    offset = z.new_zeros(z.shape[1], dtype=torch.float64)
+    if rest is not None:
+        top = nearest.double()
+        peak = top * (gain * z.double() - 0.5 * curvature * top) + rest(z)
+        offset = (peak if missing is None else torch.where(missing, 0.0, peak)).sum(0)
     lowest = -grid.reach * (steepest + 0.5 * curvature * grid.reach)
+    chained = grid.chained and lowest >= FLOOR[z.dtype] and z.numel() >= CHAIN_FROM
+    if chained and missing is None and not kernel.is_log and not slope.requires_grad:
+        return Leaf(_power_chain(grid, slope, nearest, curvature), offset, 0.0)
+    step = grid.values[:, None, None] - nearest
+    exponent = _product(torch.sub(slope, step, alpha=0.5 * curvature), step)
+    if missing is not None:
+        exponent = torch.where(missing, 0.0, exponent)
     return _leaf(kernel, exponent, offset, lowest)
+
+
+def _nearest_and_slope(
+    z: Tensor, grid: Grid, coefficients: tuple[float, float]
+) -> tuple[Tensor, Tensor]:
+    """The state value nearest to the peak, and the slope of the log-likelihood there."""
+    gain, curvature = coefficients
+    nearest = grid.nearest(z.detach(), gain / curvature)
+    return nearest, torch.sub(z, nearest, alpha=curvature / gain) * gain
+
+
+def _power_chain(grid: Grid, slope: Tensor, nearest: Tensor, curvature: float) -> Tensor:
+    """Likelihoods at equispaced state values: each is the one before times a changing ratio.
+
+    The ratio itself shrinks by a constant from state to state, so two exponentials per node
+    serve all states. Nothing may underflow on the way (the caller knows the lowest exponent).
+    """
+    first = grid.start - nearest
+    bend = curvature * grid.step
+    ratio = torch.sub(slope, first, alpha=curvature).sub_(0.5 * bend).mul_(grid.step).exp_()
+    value = slope.new_empty(len(grid.values), *slope.shape)
+    states = value.unbind(0)
+    torch.sub(slope, first, alpha=0.5 * curvature, out=states[0]).mul_(first).exp_()
+    shrink = math.exp(-bend * grid.step)
+    for before, after in pairwise(states):
+        torch.mul(before, ratio, out=after)
+        ratio.mul_(shrink)
+    return value
 
 
 def refuse_infinite(z: Tensor) -> None:

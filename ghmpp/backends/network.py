@@ -96,6 +96,7 @@ class ExactNetwork(nn.Module):
         self.like: Tensor
         self.register_buffer("like", torch.empty(0, dtype=dtype), persistent=False)
         self._frame = Frame.of(schedule)
+        self._known = State(dtype, torch.device("cpu"), ())
         self._domain: tuple[State, Domain] | None = None
         self._partition: Frame | None = None
         self._total: tuple[State, Tensor] | None = None
@@ -246,7 +247,9 @@ class ExactNetwork(nn.Module):
             for start in range(0, batch, step):
                 stop = min(start + step, batch)
                 part = {name: rows_of(o, slice(start, stop)) for name, o in seen.items()}
-                raw, repeated = chunks.run(part, stop - start)
+                # Tensors that autograd will never see cost less.
+                with nullcontext() if tracked else torch.inference_mode():
+                    raw, repeated = chunks.run(part, stop - start)
                 gathered.add(raw, start, stop)
                 self.repeated_rows += repeated
             results = gathered.batch_first()
@@ -333,9 +336,12 @@ class ExactNetwork(nn.Module):
 
     def _state(self) -> State:
         """Changes whenever a parameter, the precision or the device does."""
-        tensors = tuple(parameter.detach() for parameter in self._tensors())
-        versions = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
-        return State(self.dtype, self.like.device, versions, tensors)
+        versions = tuple((tensor.data_ptr(), tensor._version) for tensor in self._tensors())
+        found = State(self.dtype, self.like.device, versions)
+        if found != self._known:
+            held = tuple(parameter.detach() for parameter in self._tensors())
+            self._known = replace(found, held=held)
+        return self._known
 
     def _tensors(self) -> Iterator[nn.Parameter]:
         """All parameters, without the cost of walking through modules."""

@@ -81,8 +81,14 @@ class Gathered:
         self.found[key][..., start:stop] = part
 
     def batch_first(self) -> dict[OutputKey, Tensor]:
-        """Results as (batch, nodes, ...): views, nothing is copied."""
-        return {key: _batch_first(key[0], result) for key, result in self.found.items()}
+        """Results as (batch, nodes, ...): views, copied only where autograd could not use them."""
+        return {key: _batch_first(key[0], _usable(result)) for key, result in self.found.items()}
+
+
+def _usable(result: Tensor) -> Tensor:
+    """A tensor that autograd may meet, unless the caller works in inference mode too."""
+    copied = result.is_inference() and not torch.is_inference_mode_enabled()
+    return result.clone() if copied else result
 
 
 def _batch_first(kind: str, result: Tensor) -> Tensor:

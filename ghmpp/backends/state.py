@@ -18,4 +18,4 @@ class State:
     dtype: torch.dtype
     device: torch.device
     versions: tuple[tuple[int, int], ...]
-    held: tuple[Tensor, ...] = field(compare=False)
+    held: tuple[Tensor, ...] = field(default=(), compare=False)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ghmpp.backends.encode import (
+    CHAIN_FROM,
     FLOOR,
     Grid,
     Leaf,
@@ -19,7 +20,7 @@ from ghmpp.backends.encode import (
 from ghmpp.backends.kernels import Kernel, Linear, Log
 from ghmpp.errors import EvidenceError
 from ghmpp.models.channels import Gaussian, Localization
-from tests.tolerances import EXACT
+from tests.tolerances import EXACT, SINGLE
 
 KERNELS: list[Kernel] = [Linear(), Log()]
 GRIDS = {
@@ -212,3 +213,28 @@ def test_values_beyond_the_precision_are_refused_and_never_nan():
 
     with pytest.raises(EvidenceError, match=r"1e\+30 leave the range of torch\.float32"):
         from_quadratic(Linear(), z, grid, (1e10, 1e10), None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("spread", [0.5, 3.0, 9.0])
+def test_many_equispaced_likelihoods_are_built_state_by_state_without_loss(dtype, spread):
+    values, sigma = np.linspace(-2.0, 5.0, 9), 0.8
+    z = torch.as_tensor(np.random.default_rng(3).normal(1.5, spread, (3, 2000))).to(dtype)
+    grid = Grid.of(values, z)
+    gain = 1 / sigma**2
+    assert grid.chained and z.numel() >= CHAIN_FROM
+
+    leaf = from_quadratic(Linear(), z, grid, (gain, gain), None)
+
+    exact = -((z.double().numpy() - values[:, None, None]) ** 2) / (2 * sigma**2)
+    exact = np.exp(exact - exact.max(0))
+    tolerance = SINGLE if dtype == torch.float32 else EXACT
+    np.testing.assert_allclose(leaf.value.numpy(), exact, rtol=0, atol=tolerance)
+
+
+def test_many_observations_keep_their_gradient():
+    z = torch.zeros(1, 8000, requires_grad=True)
+    leaf = from_quadratic(Linear(), z, Grid.of(np.arange(4.0), z), (1.0, 1.0), None)
+
+    leaf.value.sum().backward()
+    assert z.grad is not None and bool(torch.isfinite(z.grad).all())

@@ -418,6 +418,15 @@ def test_a_network_made_in_inference_mode_answers_inside_and_outside():
     torch.testing.assert_close(DENOISER.network()(Z), inside, rtol=EXACT, atol=EXACT)
 
 
+def test_results_may_go_into_a_computation_with_gradients():
+    digit = torch.full((7,), -1)
+    for part in EVERYTHING.network()(Z, digit):
+        weight = torch.ones((), dtype=part.dtype, requires_grad=True)
+        (part * weight).sum().backward()
+
+        assert weight.grad is not None
+
+
 @pytest.mark.parametrize(("factor", "found"), [(0.0, "0.0 to 0.0"), (-1.0, "-"), (np.nan, "nan")])
 def test_parameters_that_training_has_broken_are_named(factor, found):
     network = denoiser()
