@@ -21,16 +21,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ghmpp import errors as errors
     from ghmpp import examples as examples
+    from ghmpp import observables as observables
+    from ghmpp import theory as theory
+    from ghmpp.approximation.bounds import bounds as bounds
+    from ghmpp.approximation.report import Bounds as Bounds
     from ghmpp.compiler import compile as compile
     from ghmpp.compiler import edge as edge
     from ghmpp.compiler import log_evidence as log_evidence
     from ghmpp.compiler import mean as mean
     from ghmpp.compiler import posterior as posterior
     from ghmpp.inference.beliefs import Beliefs as Beliefs
+    from ghmpp.inference.infer import infer as infer
     from ghmpp.inference.queries import Inference as Inference
-    from ghmpp.inference.queries import infer as infer
     from ghmpp.learning.em import fit as fit
     from ghmpp.learning.estimator import GHMClassifier as GHMClassifier
+    from ghmpp.models import zoo as zoo
     from ghmpp.models.channels import Gaussian as Gaussian
     from ghmpp.models.channels import Localization as Localization
     from ghmpp.models.channels import LogLikelihood as LogLikelihood
@@ -38,7 +43,12 @@ if TYPE_CHECKING:
     from ghmpp.models.channels import noisy as noisy
     from ghmpp.models.convert import from_networkx as from_networkx
     from ghmpp.models.convert import from_pgmpy as from_pgmpy
+    from ghmpp.models.evidence_files import read_evidence as read_evidence
+    from ghmpp.models.evidence_files import write_evidence as write_evidence
+    from ghmpp.models.files import read as read
+    from ghmpp.models.files import write as write
     from ghmpp.models.ghm import GHM as GHM
+    from ghmpp.models.grammar import grammar as grammar
     from ghmpp.models.layouts import morton_order as morton_order
     from ghmpp.models.model import Model as Model
     from ghmpp.models.observations import LogLikelihoods as LogLikelihoods
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
     from ghmpp.models.potentials import ChildOf as ChildOf
     from ghmpp.models.potentials import ParentOf as ParentOf
     from ghmpp.models.potentials import Table as Table
+    from ghmpp.models.rules import Rules as Rules
     from ghmpp.models.serialize import load as load
     from ghmpp.models.serialize import save as save
     from ghmpp.verification.verify import verify as verify
@@ -54,6 +65,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Beliefs": "ghmpp.inference.beliefs",
+    "Bounds": "ghmpp.approximation.report",
     "ChildOf": "ghmpp.models.potentials",
     "GHM": "ghmpp.models.ghm",
     "GHMClassifier": "ghmpp.learning.estimator",
@@ -65,7 +77,9 @@ _LAZY = {
     "Model": "ghmpp.models.model",
     "Observed": "ghmpp.models.observations",
     "ParentOf": "ghmpp.models.potentials",
+    "Rules": "ghmpp.models.rules",
     "Table": "ghmpp.models.potentials",
+    "bounds": "ghmpp.approximation.bounds",
     "compile": "ghmpp.compiler",
     "edge": "ghmpp.compiler",
     "errors": "ghmpp.errors",
@@ -73,16 +87,24 @@ _LAZY = {
     "fit": "ghmpp.learning.em",
     "from_networkx": "ghmpp.models.convert",
     "from_pgmpy": "ghmpp.models.convert",
-    "infer": "ghmpp.inference.queries",
+    "grammar": "ghmpp.models.grammar",
+    "infer": "ghmpp.inference.infer",
     "load": "ghmpp.models.serialize",
     "localized": "ghmpp.models.channels",
     "log_evidence": "ghmpp.compiler",
     "mean": "ghmpp.compiler",
     "morton_order": "ghmpp.models.layouts",
     "noisy": "ghmpp.models.channels",
+    "observables": "ghmpp.observables",
     "posterior": "ghmpp.compiler",
+    "read": "ghmpp.models.files",
+    "read_evidence": "ghmpp.models.evidence_files",
     "save": "ghmpp.models.serialize",
+    "theory": "ghmpp.theory",
     "verify": "ghmpp.verification.verify",
+    "write": "ghmpp.models.files",
+    "write_evidence": "ghmpp.models.evidence_files",
+    "zoo": "ghmpp.models.zoo",
 }
 
 __all__ = [*_LAZY, "__version__"]
@@ -92,7 +114,7 @@ def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'ghmpp' has no attribute {name!r}")
     module = import_module(_LAZY[name])
-    value = module if module.__name__ == f"ghmpp.{name}" else getattr(module, name)
+    value = getattr(module, name, module)  # a namespace such as ``zoo`` is the module itself
     globals()[name] = value
     return value
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ghmpp.errors import MissingFolderError
 
 
 @contextmanager
@@ -15,8 +18,10 @@ def replaced(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    FileNotFoundError
+    MissingFolderError
         If the folder does not exist.
+    OSError
+        If the path is a folder, or the file cannot be written; it names ``path``.
 
     Examples
     --------
@@ -28,13 +33,41 @@ def replaced(path: Path) -> Iterator[Path]:
     ...     target.read_text(), len(list(target.parent.iterdir()))
     ('42', 1)
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "its folder does not exist", str(path))
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    require_folder(path)
+    if path.exists() and not path.is_file():
+        yield path  # a device or a pipe, which must stay what it is
+        return
+    # A link stays, and what it points to is replaced. Threads and processes may write the same
+    # file at one time, each its own draft.
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield draft
         with draft.open("r+b") as file:
             os.fsync(file.fileno())
-        draft.replace(path)
+        draft.replace(target)
+    except OSError as error:
+        if error.filename != str(draft):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def require_folder(path: Path) -> None:
+    """Refuse a path at which no file can be, before anything is computed for it.
+
+    Raises
+    ------
+    MissingFolderError
+        If the folder does not exist.
+    IsADirectoryError
+        If the path itself is a folder.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; name a file in it", str(path))
+    if not path.parent.is_dir():
+        raise MissingFolderError(
+            f"{path}: its folder does not exist; make it first (mkdir -p {path.parent}), or choose "
+            "another path."
+        )

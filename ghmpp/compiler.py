@@ -11,6 +11,7 @@ from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
 from ghmpp.models.convert import as_model
 from ghmpp.models.forest import Forest
+from ghmpp.models.grouping import group
 from ghmpp.models.model import Model
 from ghmpp.schedule.build import Output, build_schedule
 from ghmpp.schedule.domain import Precision, choose_domain
@@ -35,6 +36,17 @@ class Query:
 def posterior(variable: str) -> Query:
     """Posterior probabilities of the states of a class, (batch, nodes, states).
 
+    Parameters
+    ----------
+    variable
+        Name of the class; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes, states), linear, summing to 1 over states; (batch,
+        states) for a class with one node.
+
     Examples
     --------
     >>> posterior("digit")
@@ -45,6 +57,17 @@ def posterior(variable: str) -> Query:
 
 def mean(variable: str) -> Query:
     """Posterior means of the numeric state values of a class, (batch, nodes).
+
+    Parameters
+    ----------
+    variable
+        Name of the class; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes), in the units of the state values; (batch,) for a
+        class with one node.
 
     Examples
     --------
@@ -57,6 +80,11 @@ def mean(variable: str) -> Query:
 def log_evidence() -> Query:
     """Log probability (density, for continuous observations) of what is given, (batch,).
 
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch,), natural log, float64; -inf for impossible evidence.
+
     Examples
     --------
     >>> log_evidence()
@@ -68,7 +96,16 @@ def log_evidence() -> Query:
 def edge(variable: str) -> Query:
     """Joint posterior of each variable of a class and its parent.
 
-    (batch, nodes, parent states, states).
+    Parameters
+    ----------
+    variable
+        Name of the class, the children; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes with a parent, parent states, states), linear; (batch,
+        parent states, states) for a class with one node.
 
     Examples
     --------
@@ -90,8 +127,13 @@ def schedule_for(
     """Build, normalise, prune and choose the number domain: the schedule that is run.
 
     ``outputs`` are pairs (kind, class), see :class:`ghmpp.schedule.ir.Readout`; a class stands
-    for all of its blocks.
+    for all of its blocks. Of a grouped forest, ``outputs`` and ``observed`` name the original
+    classes.
     """
+    if forest.grouping is not None:
+        home = {name: found for name, (found, _) in forest.grouping.members.items()}
+        outputs = list(dict.fromkeys((kind, home.get(name, "")) for kind, name in outputs))
+        observed = sorted({home[name] for name in observed})
     wanted = [
         (kind, block) for kind, name in outputs for block in _output_blocks(forest, kind, name)
     ]
@@ -169,6 +211,7 @@ class Program:
             device=device,
             chunk=chunk,
             given=self.given,
+            answers=tuple((query.kind, query.variable) for query in self.queries),
         )
 
     def symbolic(self) -> Sequence[Assignment]:
@@ -256,7 +299,7 @@ def compile(
             )
     outputs = [(asked.kind, asked.variable) for asked in queries]
     names = [item.variable for item in observed]
-    schedule = schedule_for(forest, outputs, names, dtype=dtype)
+    schedule = schedule_for(group(forest), outputs, names, dtype=dtype)
     return Program(model, queries, observed, schedule)
 
 

@@ -15,6 +15,13 @@ class EvidenceError(GhmppError, ValueError):
     """Evidence does not fit the model: unknown variable or state, wrong shape, NaN."""
 
 
+class UnknownStateError(EvidenceError, KeyError):
+    """Evidence names a state that its variable does not have; the message lists those it has."""
+
+    def __str__(self) -> str:
+        return Exception.__str__(self)  # a KeyError would put its message in quotes
+
+
 class ImpossibleEvidenceError(EvidenceError):
     """Evidence has probability zero under the model; the message names where it arose.
 
@@ -37,8 +44,37 @@ class ResourceError(GhmppError, MemoryError):
     """A run would need more memory than allowed; the message gives both numbers."""
 
 
+class TreewidthError(ResourceError):
+    """The cliques of a model need more memory than allowed; the message names the largest."""
+
+
 class FormatError(GhmppError, ValueError):
-    """A file cannot be read as what it should be: wrong version, broken, unknown format."""
+    """A file cannot be read as what it should be: wrong version, broken, unknown format.
+
+    Attributes
+    ----------
+    path
+        The file; None where the message alone says it.
+    line, column
+        Where in the file, from 1; None where unknown.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.column = column
+
+
+class MissingFolderError(GhmppError, FileNotFoundError):
+    """A file is to be written into a folder that does not exist."""
 
 
 class ConversionError(GhmppError, ValueError):
@@ -59,3 +95,7 @@ class VerificationError(GhmppError, AssertionError):
 
 class MissingDependencyError(GhmppError, ImportError):
     """An optional package is needed; the message says how to install it."""
+
+
+class NormalizationWarning(UserWarning):
+    """Conditional probabilities did not sum to one and were divided by their sums."""

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ghmpp.models.channels import Gaussian, Localization
+from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.models.forest import VariableClass
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model, Variable
@@ -328,13 +329,15 @@ class _Growing:
         kept = self.witness[above.name]
         kinds = ["shared", "ranks", "edges"] + ["child_of", "parent_of"] * self.maps
         kind = self.draw(st.sampled_from(kinds))
+        maps = self.draw(st.sampled_from([1, count, nodes])) if kind.endswith("of") else 1
         if kind == "child_of":
-            index = rng.integers(states, size=parents)
-            return ChildOf(index), int(index[kept])
+            index = rng.integers(states, size=(maps, parents))
+            index[:, kept] = index[0, kept]
+            return ChildOf(index), int(index[0, kept])
         keep = int(rng.integers(states))
         if kind == "parent_of":
-            index = rng.integers(parents, size=states)
-            index[keep] = kept
+            index = rng.integers(parents, size=(maps, states))
+            index[:, keep] = kept
             return ParentOf(index), keep
         rows = {"shared": 1, "ranks": count, "edges": nodes}[kind]
         stack = self.numbers.stack(rows, parents, states, (kept, keep))
@@ -347,3 +350,45 @@ class _Growing:
     def _add(self, name: str, variable: Variable, keep: int) -> None:
         self.variables.append(variable)
         self.witness[name] = keep
+
+
+@st.composite
+def factor_graphs(draw: Draw, *, limit: int = 3_000, zeros: bool = True) -> Factors:
+    """Up to seven variables under up to eight factors of up to four: loops, parts, zeros.
+
+    Names have spaces and other letters; tables with zeros keep one configuration possible.
+    """
+    names, sizes = [], []
+    for k in range(draw(st.integers(1, 7))):
+        size = draw(st.integers(1, 4))
+        if prod([*sizes, size]) <= limit:
+            names.append(f"{'xßж '[k % 4]} {k}")
+            sizes.append(size)
+    numbers = _Numbers(draw, zeros)
+    witness = [int(numbers.rng.integers(size)) for size in sizes]
+    factors = []
+    for _ in range(draw(st.integers(0, 8))):
+        width = draw(st.integers(0, min(4, len(names))))
+        axes = draw(st.permutations(range(len(names))))[:width]
+        shape, kept = [sizes[axis] for axis in axes], [witness[axis] for axis in axes]
+        keep = int(np.ravel_multi_index(kept, shape)) if axes else 0
+        table = numbers.unary(prod(shape), keep)
+        factors.append(Factor(tuple(names[axis] for axis in axes), table.reshape(shape)))
+    nodes = {
+        name: Node(size, prior=numbers.unary(size, keep) if draw(st.booleans()) else None)
+        for name, size, keep in zip(names, sizes, witness, strict=True)
+    }
+    return Factors("drawn", nodes, tuple(factors))
+
+
+def joint_weights(graph: Factors) -> Array:
+    """Product of all factors and priors of a small model, one axis per variable, linear."""
+    names = list(graph.nodes)
+    sizes = [int(graph.nodes[name].states) for name in names]
+    total = np.ones(sizes)
+    tables = [((name,), node.prior) for name, node in graph.nodes.items() if node.prior is not None]
+    for scope, table in [*tables, *((f.variables, f.table) for f in graph.factors)]:
+        order = sorted(range(len(scope)), key=lambda axis: names.index(scope[axis]))
+        kept = [size if name in scope else 1 for name, size in zip(names, sizes, strict=True)]
+        total = total * np.transpose(table, order).reshape(kept)
+    return total

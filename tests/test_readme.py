@@ -12,7 +12,7 @@ README = Path(__file__).parents[1] / "README.md"
 PRINTED = {
     "[[0.027 0.973]\n [0.919 0.081]]": "posterior of the season",
     "[-1.687 -0.925]": "log evidence",
-    "[[0.333 0.667]]": "pgmpy network",
+    "[[0.582 0.418]]": "pgmpy network",
 }
 
 

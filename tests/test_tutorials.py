@@ -44,6 +44,28 @@ def test_tutorial_without_title_is_refused(gallery, tmp_path):
         gallery.opening(tmp_path / "01_bad.py")
 
 
+@pytest.mark.parametrize("said", ["", "print('picture: here.png')"])
+def test_tutorial_that_saves_no_picture_where_it_says_is_refused(gallery, tmp_path, said):
+    tutorial = tmp_path / "01_bad.py"
+    tutorial.write_text(f"# %% [markdown]\n# # Title\n#\n# Says nothing.\n\n# %%\n{said}\n")
+
+    with pytest.raises(ValueError, match=r"must save 01_bad\.png, and print"):
+        gallery.entry(tutorial)
+
+
+def test_picture_is_saved_where_the_tutorial_runs(gallery, tmp_path, monkeypatch):
+    tutorial = tmp_path / "01_good.py"
+    tutorial.write_text(
+        "# %% [markdown]\n# # Title\n#\n# Says where.\n\n# %%\n"
+        "from pathlib import Path\npicture = Path('01_good.png').resolve()\n"
+        "picture.write_bytes(b'PNG')\nprint('picture:', picture)\n"
+    )
+    monkeypatch.setattr(gallery, "FOLDER", tmp_path)
+
+    assert "[Title](01_good.py)" in gallery.entry(tutorial)
+    assert (tmp_path / "images" / "good.png").read_bytes() == b"PNG"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
 def test_tutorial_runs_and_leaves_its_picture(tutorial, gallery, tmp_path, monkeypatch):

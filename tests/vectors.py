@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
+from typing import Any
 
 Row = tuple[Fraction, ...]
 
@@ -135,6 +136,24 @@ class RationalModel:
         )
 
 
+@dataclass(frozen=True)
+class JointModel(RationalModel):
+    """As above, but ``tables[l][parent state][state of child 1]...[state of child m]``."""
+
+    tables: tuple[Any, ...]
+
+    def mass(self, layers: tuple[tuple[int, ...], ...]) -> Fraction:
+        """Unnormalised mass of one configuration, given layer by layer."""
+        total = self.prior[layers[0][0]]
+        for level, m in enumerate(self.branching):
+            for k, state in enumerate(layers[level]):
+                entry = self.tables[level][state]
+                for child in layers[level + 1][k * m : (k + 1) * m]:
+                    entry = entry[child]
+                total *= entry
+        return total
+
+
 def one_hot(state: int, states: int) -> Row:
     """Hard evidence as a likelihood."""
     return tuple(Fraction(int(s == state)) for s in range(states))
@@ -216,4 +235,64 @@ SINGLE = RationalModel(
     tables=((table("1 2"), table("3 1"), table("1 1"), table("1/2 5")),),
 )
 
+TRIPLES = JointModel(
+    "triples",
+    branching=(3,),
+    states=(2, 3),
+    prior=rationals("2/5 3/5"),
+    values=rationals("1 2 3"),
+    tables=(
+        (
+            (
+                table("9/10 9 1/3", "8/11 3/2 1/8", "1/10 2 4/5"),
+                table("1/2 7/12 4", "1 5/6 10/3", "5/12 4/7 2/3"),
+                table("1/4 2/5 7/11", "5/6 1 5/3", "4/3 4/3 1/2"),
+            ),
+            (
+                table("1 8/7 1", "6/11 3/2 7/10", "3/7 11/12 1"),
+                table("3/8 3/11 5", "10/9 1/11 5/11", "10/3 1/4 11/10"),
+                table("2/11 10/7 11/5", "10/11 1 1", "1/3 11/7 11/2"),
+            ),
+        ),
+    ),
+)
+
+RULES = JointModel(
+    "rules",
+    branching=(2, 2),
+    states=(3, 3, 3),
+    prior=rationals("1/3 1/3 1/3"),
+    values=rationals("-1 0 1"),
+    tables=(
+        (
+            table("0 0 0", "1/2 1/2 0", "0 0 0"),
+            table("1/2 0 0", "0 0 0", "1/2 0 0"),
+            table("0 1/2 0", "0 0 0", "0 0 1/2"),
+        ),
+        (
+            table("1/2 0 0", "1/2 0 0", "0 0 0"),
+            table("0 1/2 0", "0 1/2 0", "0 0 0"),
+            table("0 0 1/2", "0 0 0", "0 0 1/2"),
+        ),
+    ),
+)
+
+# Ambiguous: a pair may come from several symbols; symbol 2 of the root has no rule at all.
+AMBIGUOUS = JointModel(
+    "ambiguous",
+    branching=(2, 1, 2),
+    states=(3, 2, 2, 3),
+    prior=rationals("1 2 1/2"),
+    values=rationals("0 1 3"),
+    tables=(
+        (table("1 2/3", "0 1/5"), table("1/4 0", "3 1/5"), table("0 0", "0 0")),
+        table("1 1/2", "1/3 2"),
+        (
+            table("1 0 0", "1/7 3/2 0", "0 0 0"),
+            table("1 1/2 0", "0 2 0", "0 0 5"),
+        ),
+    ),
+)
+
 MODELS = (FLAT, BINARY, MIXED, ZEROS, CHAIN, SINGLE)
+JOINT_MODELS = (TRIPLES, RULES, AMBIGUOUS)

@@ -8,12 +8,15 @@
 # 450 held out.
 
 # %%
+from pathlib import Path
+
 import numpy as np
 
 import ghmpp as gh
 from ghmpp.demo.baselines import NormalImages
 from ghmpp.demo.comparison import Trial, one_of_each
 from ghmpp.demo.overview import overview
+from ghmpp.schedule.picture import save_picture
 
 train, test, train_digits, test_digits = gh.examples.digits_split()
 
@@ -114,4 +117,6 @@ print({name: round(error, 2) for name, error in trial.errors.items()})
 
 # %%
 figure = overview(trial, one_of_each(test_digits, 9), model.forest(), rival="Wiener filter")
+save_picture(figure, "01_digits.png")
+print("picture:", Path("01_digits.png").resolve())
 figure

@@ -1,7 +1,8 @@
 """Run every tutorial, and write ``README.md`` here: picture, one sentence and time of each.
 
 ``python tutorials/gallery.py`` replaces the gallery and its pictures. A tutorial is called
-``NN_name.py``, opens with a title and a sentence, and leaves its picture in ``figure``.
+``NN_name.py``, opens with a title and a sentence, and saves ``NN_name.png`` in the folder where it
+runs, saying so.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import contextlib
 import io
 import re
 import runpy
+import shutil
 import time
 from pathlib import Path
-
-from ghmpp.schedule.picture import save_picture
+from tempfile import TemporaryDirectory
 
 FOLDER = Path(__file__).parent
 HEAD = """# Tutorials
 
-Scripts in the py:percent format: run them with `python`, or open them as notebooks (in VS Code,
-or in Jupyter with jupytext). This page is written by `python tutorials/gallery.py`.
+Scripts in the py:percent format: run them with `python`, which prints what they find and saves
+their picture in the current folder, or open them as notebooks (in VS Code, or in Jupyter with
+jupytext). This page is written by `python tutorials/gallery.py`.
 """
 
 
@@ -39,15 +41,21 @@ def opening(tutorial: Path) -> tuple[str, str]:
 
 
 def entry(tutorial: Path) -> str:
-    """Run a tutorial, save its picture, and describe it as an entry of the gallery."""
+    """Run a tutorial, take its picture, and describe it as an entry of the gallery."""
     title, sentence = opening(tutorial)
     start = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()):
-        left = runpy.run_path(str(tutorial), run_name="__main__")
-    seconds = time.perf_counter() - start
-    picture = f"images/{tutorial.stem.partition('_')[2]}.png"
-    (FOLDER / "images").mkdir(exist_ok=True)
-    save_picture(left["figure"], FOLDER / picture)
+    with TemporaryDirectory() as folder:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as said:
+            runpy.run_path(str(tutorial), run_name="__main__")
+        saved = Path(folder, f"{tutorial.stem}.png").resolve()
+        if f"picture: {saved}" not in said.getvalue() or not saved.is_file():
+            raise ValueError(
+                f"{tutorial}: must save {saved.name}, and print 'picture: ' and where."
+            )
+        seconds = time.perf_counter() - start
+        picture = f"images/{tutorial.stem.partition('_')[2]}.png"
+        (FOLDER / "images").mkdir(exist_ok=True)
+        shutil.copyfile(saved, FOLDER / picture)
     print(f"{tutorial.name}: {seconds:.0f} s, {picture}", flush=True)
     return (
         f"\n## [{title}]({tutorial.name})\n\n{sentence} ({seconds:.0f} s on two cores)\n\n"

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ghmpp.backends.observe import encode, rows_of
+from ghmpp.backends.plan import Plan
 from ghmpp.backends.prepare import Setting
 from ghmpp.backends.results import SUMMED, overwrite
 from ghmpp.backends.run import Run
 from ghmpp.models.observations import Observation
 from ghmpp.schedule.build import LOG_EVIDENCE
-from ghmpp.schedule.ir import Schedule, Value
+from ghmpp.schedule.ir import Value
 
 Observations = Mapping[str, Observation]
 ELEMENTS = 650_000
+# Where the largest values are formed in pieces, fewer chunks save more than the cache does; in
+# float64 this is just below KEPT_BYTES.
+PIECED_ELEMENTS = 3_800_000
+# An instruction on so many numbers takes longer than its call.
+BUSY_ELEMENTS = 60_000
+MOST_ELEMENTS = 2**25
 KEPT_BYTES = 31 * 2**20
+M_TRIM_THRESHOLD, KEPT_END = -1, 2**28
 
 
-def rows_per_chunk(schedule: Schedule) -> int:
-    """Rows that run together: about 650,000 numbers in the largest block, which stay in cache."""
-    sizes = [block.nodes * block.states for block in schedule.forest.blocks.values()]
-    return max(1, ELEMENTS // max(max(sizes), sum(sizes) // 4))
+def rows_per_chunk(plan: Plan) -> int:
+    """Rows that run together.
+
+    About 650,000 numbers in the largest block, which stay in cache; more where most blocks are so
+    small that calling an instruction would take longer than running it, within 256 MiB.
+    """
+    sizes = list(plan.held.values()) or [1]
+    total = sum(sizes)
+    elements = PIECED_ELEMENTS if plan.postponed else ELEMENTS
+    cached = elements // max(max(sizes), total // 4)
+    busy = BUSY_ELEMENTS * len(sizes) // total
+    return max(1, cached, min(busy, MOST_ELEMENTS // total))
 
 
 def keep_freed_memory() -> None:
@@ -32,9 +50,13 @@ def keep_freed_memory() -> None:
 
     glibc returns blocks to the system from a size on that grows to the largest block freed so
     far, 32 MiB at most; below it, every chunk pays for its memory again in page faults. The block
-    freed here is never touched, so it costs nothing.
+    freed here is never touched, so it costs nothing. Where other code has left the heap large,
+    what lies free at its end would be returned too, up to ``KEPT_END`` of it stays. Other C
+    libraries are left as they are.
     """
     torch.empty(KEPT_BYTES, dtype=torch.uint8)
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, KEPT_END)
 
 
 @dataclass(frozen=True)

@@ -92,18 +92,21 @@ class Leaf:
 
 def from_states(kernel: Kernel, x: Tensor, states: int, dtype: torch.dtype) -> Leaf:
     """Observed states, (nodes, batch), -1 for missing."""
-    every = torch.arange(states, device=x.device)[:, None, None]
-    allowed = (x == every) | (x < 0)
-    value = kernel.table(allowed.to(dtype))
+    missing = x < 0
+    value = torch.full((states, *x.shape), kernel.zero, dtype=dtype, device=x.device)
+    value.scatter_(0, x.clamp(min=0).long()[None], kernel.one)
+    if bool(missing.any()):
+        value.masked_fill_(missing, kernel.one)
     return Leaf(value, x.new_zeros(x.shape[1], dtype=torch.float64), 0.0)
 
 
 def from_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
     """Likelihoods (nodes, batch, states), linear, any scale."""
-    x = x.movedim(-1, 0)
-    largest = x.detach().amax(0)
-    if not bool((x.detach() >= 0).all() & torch.isfinite(largest.sum())):
+    x = x.movedim(-1, 0).contiguous()  # what follows runs along the batch
+    least, most = x.detach().aminmax()
+    if not bool((least >= 0) & (most < INFINITY)):
         raise EvidenceError("likelihoods must be finite numbers >= 0, found others.")
+    largest = x.detach().amax(0)
     offset = largest.double().log().sum(0)
     divisor = torch.where(largest > 0, largest, 1.0)
     if kernel.is_log:
@@ -114,7 +117,7 @@ def from_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
 
 def from_log_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
     """Log-likelihoods (nodes, batch, states), -inf allowed."""
-    x = x.movedim(-1, 0)
+    x = x.movedim(-1, 0).contiguous()  # what follows runs along the batch
     largest = x.detach().amax(0)
     if not bool((largest < INFINITY).all()):
         raise EvidenceError("log-likelihoods must be finite or -inf, found NaN or +inf.")

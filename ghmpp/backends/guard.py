@@ -71,17 +71,21 @@ class Guard:
                 self.start(op.out, block, 0.0)
             case Message(edge=edge, toward=toward, source=source):
                 sent = lost[source]
-                single = toward == "root" and sent.shape[0] == 1
+                single = toward == "root" and self.forest.edges[edge].single
                 lost[op.out] = self.at_parent(edge, sent[0]) if single else sent
             case Pool(edge=edge, source=source):
-                lost[op.out] = self.at_parent(edge, lost[source].sum(0))
+                lost[op.out] = self.at_parent(edge, self.summed(edge, lost[source]))
             case Spread(source=source):
                 lost[op.out] = lost[source].flatten(0, 1)[None]
-            case Exclude(context=context, messages=messages):
-                total = lost[messages].sum(0)
+            case Exclude(edge=edge, context=context, messages=messages):
+                total = self.summed(edge, lost[messages])
                 if context is not None:
                     total = total + lost[context].flatten(0, 1)
-                lost[op.out] = total.expand(lost[messages].shape[0], *total.shape)
+                above = self.places[edge].above
+                if above is None:
+                    lost[op.out] = total.expand(lost[messages].shape[0], *total.shape)
+                else:
+                    lost[op.out] = total[torch.as_tensor(above, device=total.device)][None]
             case Combine(block=block, sources=sources):
                 self.start(op.out, block, 0.0)
                 for source in sources:
@@ -92,6 +96,15 @@ class Guard:
                 lost[op.out] = kept if before is None else (kept + self.tiny) / before
             case Choose() | Readout():
                 pass
+
+    def summed(self, edge: str, lost: Tensor) -> Tensor:
+        """Sum over the children of each parent, (parents, batch)."""
+        above = self.places[edge].above
+        if above is None:
+            return lost.sum(0)
+        nodes = self.places[self.forest.edges[edge].parent].nodes
+        index = torch.as_tensor(above, device=lost.device)
+        return lost.new_zeros(nodes, lost.shape[2]).index_add(0, index, lost[0])
 
     def at_parent(self, edge: str, lost: Tensor) -> Tensor:
         """Bounds (parents, batch) in the shape of the parent block."""

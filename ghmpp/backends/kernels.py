@@ -10,6 +10,7 @@ With ``reuse`` a kernel may overwrite its first operand; it never does where gra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ghmpp.backends.segments import segment_max, segment_sum, whole_index
 from ghmpp.schedule.ir import Semiring
 
 INFINITY = float("inf")
@@ -28,6 +30,7 @@ class Linear:
 
     semiring: Semiring = "sum"
     one: float = 1.0
+    zero: float = 0.0
     is_log = False
 
     def times(self, first: Tensor, second: Tensor, *, reuse: bool = False) -> Tensor:
@@ -35,6 +38,10 @@ class Linear:
         if reuse and first.shape[-1] >= second.shape[-1]:
             return first.mul_(second)
         return first * second
+
+    def scaled(self, x: Tensor, factor: float, *, out: Tensor | None = None) -> Tensor:
+        """All entries times a linear factor > 0, in new memory or in ``out``."""
+        return torch.mul(x, factor, out=out)
 
     def multiply_into(self, first: Tensor, second: Tensor, out: Tensor) -> None:
         """Elementwise product written to ``out``."""
@@ -46,12 +53,19 @@ class Linear:
             return torch.bmm(table, x)
         return _by_output(table, x, lambda rows: (rows[:, :, None] * x).amax(1))
 
-    def segment(self, x: Tensor, index: Tensor, size: int) -> Tensor:
-        """Sum (or maximum) of axis 1 over runs of equal ``index``; result axis of ``size``."""
-        shape = (x.shape[0], size, *x.shape[2:])
-        if self.semiring == "sum":
-            return x.new_zeros(shape).index_add(1, index, x)
-        return _segment_max(x, index, x.new_zeros(shape))
+    def segment(self, x: Tensor, index: Tensor, size: int, *, axis: int = 1) -> Tensor:
+        """Sum (or maximum) of an axis over equal ``index``; result axis of ``size``.
+
+        ``index`` has the size of the axis, or as many axes as ``x``.
+        """
+        start = x.new_zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]))
+        if self.semiring == "max":
+            return segment_max(x, index, start, axis)
+        return segment_sum(x, index, start, axis)
+
+    def fold(self, x: Tensor, axis: int) -> Tensor:
+        """Sum (or maximum) over an axis."""
+        return x.sum(axis) if self.semiring == "sum" else x.amax(axis)
 
     def normalize(self, x: Tensor, *, reuse: bool) -> tuple[Tensor, Tensor]:
         """Divide by the largest entry over states (at least a normal number); also the divisor."""
@@ -70,9 +84,11 @@ class Linear:
         total = x.sum(0) if self.semiring == "sum" else x.amax(0)
         return _safe_log(total)
 
-    def probabilities(self, x: Tensor, *, reuse: bool = False) -> Tensor:
-        """Divided by the sum over states; all-zero columns stay zero."""
-        total = x.sum(0)
+    def probabilities(
+        self, x: Tensor, *, reuse: bool = False, total: Tensor | None = None
+    ) -> Tensor:
+        """Divided by the sum over states (``total``, if known); all-zero columns stay zero."""
+        total = x.sum(0) if total is None else total
         total = torch.where(total > 0, total, 1.0)
         return x.div_(total) if reuse else x / total
 
@@ -104,6 +120,7 @@ class Log:
 
     semiring: Semiring = "sum"
     one: float = 0.0
+    zero: float = -INFINITY
     is_log = True
 
     def times(self, first: Tensor, second: Tensor, *, reuse: bool = False) -> Tensor:
@@ -111,6 +128,10 @@ class Log:
         if reuse and first.shape[-1] >= second.shape[-1]:
             return first.add_(second)
         return first + second
+
+    def scaled(self, x: Tensor, factor: float, *, out: Tensor | None = None) -> Tensor:
+        """All entries times a linear factor > 0, in new memory or in ``out``."""
+        return torch.add(x, math.log(factor), out=out)
 
     def multiply_into(self, first: Tensor, second: Tensor, out: Tensor) -> None:
         """Elementwise product written to ``out``."""
@@ -121,14 +142,18 @@ class Log:
         reduce = _log_sum if self.semiring == "sum" else torch.amax
         return _by_output(table, x, lambda rows: reduce(rows[:, :, None] + x, 1))
 
-    def segment(self, x: Tensor, index: Tensor, size: int) -> Tensor:
-        """Sum (or maximum) of axis 1 over runs of equal ``index``; result axis of ``size``."""
-        empty = x.new_full((x.shape[0], size, *x.shape[2:]), -INFINITY)
+    def segment(self, x: Tensor, index: Tensor, size: int, *, axis: int = 1) -> Tensor:
+        """Sum (or maximum) of an axis over equal ``index``: see :class:`Linear`."""
+        empty = x.new_full((*x.shape[:axis], size, *x.shape[axis + 1 :]), -INFINITY)
         if self.semiring == "max":
-            return _segment_max(x, index, empty)
-        shift = _finite(_segment_max(x.detach(), index, empty))
-        scaled = (x - shift.index_select(1, index)).exp()
-        return _safe_log(torch.zeros_like(empty).index_add(1, index, scaled)) + shift
+            return segment_max(x, index, empty, axis)
+        shift = _finite(segment_max(x.detach(), index, empty, axis))
+        scaled = (x - shift.gather(axis, whole_index(index, x, axis))).exp()
+        return _safe_log(segment_sum(scaled, index, torch.zeros_like(empty), axis)) + shift
+
+    def fold(self, x: Tensor, axis: int) -> Tensor:
+        """Sum (or maximum) over an axis."""
+        return _log_sum(x, axis) if self.semiring == "sum" else x.amax(axis)
 
     def normalize(self, x: Tensor, *, reuse: bool) -> tuple[Tensor, Tensor]:
         """Subtract the largest entry over states; also that entry (-inf where all are -inf)."""
@@ -238,10 +263,47 @@ def _exclusive_into(kernel: Kernel, context: Tensor, parts: Tensor, result: Tens
     kernel.times(out[0], context, reuse=True)
 
 
-def _segment_max(x: Tensor, index: Tensor, start: Tensor) -> Tensor:
-    """Largest entry of axis 1 over runs of equal ``index``, and of ``start``."""
-    rows = index.view(1, -1, *(1 for _ in x.shape[2:])).expand_as(x)
-    return start.scatter_reduce(1, rows, x, "amax")
+def pool_steps(
+    kernel: Kernel, message: Tensor, counts: tuple[int, ...], *, tracked: bool
+) -> Tensor:
+    """Product over the children of each parent of a staircase, (S, children, N): (S, parents, N).
+
+    ``counts`` has the number of children of each rank; the parents are those with children.
+    """
+    first, *others = message.split_with_sizes(counts, 1)
+    product = first if tracked else first.clone()
+    for other in others:
+        size = other.shape[1]
+        if tracked:
+            head = kernel.times(product[:, :size], other)
+            product = torch.cat((head, product[:, size:]), 1)
+        else:
+            kernel.times(product[:, :size], other, reuse=True)
+    return product
+
+
+def exclude_steps(
+    kernel: Kernel, context: Tensor, message: Tensor, counts: tuple[int, ...]
+) -> Tensor:
+    """For each child of a staircase, the context times the messages of all its siblings.
+
+    ``context`` (S, parents, N) in the order of the staircase, ``message`` (S, children, N);
+    result like ``message``. Prefix and suffix products, as in :func:`exclude`.
+    """
+    parts = message.split_with_sizes(counts, 1)
+    prefixes = [context]
+    for part, size in zip(parts, counts[1:], strict=False):
+        prefixes.append(kernel.times(prefixes[-1][:, :size], part[:, :size]))
+    products = [prefixes[-1]]
+    suffix = parts[-1]
+    for prefix, part in zip(prefixes[-2::-1], parts[-2::-1], strict=True):
+        size = suffix.shape[1]
+        head = kernel.times(prefix[:, :size], suffix)
+        products.append(torch.cat((head, prefix[:, size:].expand(-1, -1, head.shape[2])), 1))
+        head = kernel.times(suffix, part[:, :size])
+        suffix = torch.cat((head, part[:, size:]), 1)
+    batch = max(product.shape[2] for product in products)
+    return torch.cat([product.expand(-1, -1, batch) for product in products[::-1]], 1)
 
 
 def _by_output(table: Tensor, x: Tensor, row: Callable[[Tensor], Tensor]) -> Tensor:

@@ -14,29 +14,30 @@ from ghmpp.backends.chunk import Chunks, keep_freed_memory, rows_per_chunk
 from ghmpp.backends.container import Named
 from ghmpp.backends.formulas import formula
 from ghmpp.backends.kernels import Kernel, Linear, Log
+from ghmpp.backends.members import gather, original_data, scatter
 from ghmpp.backends.messages import ExactMessage
 from ghmpp.backends.observe import blank_row, common_batch, read_inputs, rows_of, to_tensor
+from ghmpp.backends.parameters import potential_parameters, symbol_parameters
+from ghmpp.backends.partition import partition_frame, run_partition
 from ghmpp.backends.prepare import (
     PRECISIONS,
     Frame,
     Setting,
     check_stack,
-    in_precision,
     message_layers,
     prepare,
     refuse_too_big,
 )
-from ghmpp.backends.results import Gathered, OutputKey, empty
-from ghmpp.backends.state import State
-from ghmpp.errors import ModelError, QueryError
+from ghmpp.backends.results import Gathered, OutputKey, answers_of, empty
+from ghmpp.backends.state import State, current
+from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
 from ghmpp.models.directed import log_partition
-from ghmpp.models.forest import Forest
+from ghmpp.models.forest import Forest, VariableClass
 from ghmpp.models.observations import Observation
-from ghmpp.schedule.build import LOG_EVIDENCE, build_schedule
+from ghmpp.schedule.build import LOG_EVIDENCE
 from ghmpp.schedule.domain import choose_domain
 from ghmpp.schedule.ir import Domain, Schedule
-from ghmpp.schedule.passes import place_normalization, prune
 
 
 class ExactNetwork(nn.Module):
@@ -54,6 +55,9 @@ class ExactNetwork(nn.Module):
         Rows of a batch that run together; None picks what fits the cache.
     given
         What the inputs of :meth:`forward` are, in order.
+    answers
+        Kind and class of what :meth:`forward` gives, in order; all that the schedule computes
+        if empty.
 
     Attributes
     ----------
@@ -83,6 +87,7 @@ class ExactNetwork(nn.Module):
         device: torch.device | str = "cpu",
         chunk: int | None = None,
         given: tuple[Given, ...] = (),
+        answers: tuple[OutputKey, ...] = (),
     ) -> None:
         super().__init__()
         keep_freed_memory()
@@ -90,6 +95,7 @@ class ExactNetwork(nn.Module):
         if chunk is not None and chunk < 1:
             raise QueryError(f"network: at least 1 row must run at a time, got {chunk}.")
         self.given = given
+        self.answers = answers or answers_of(schedule)
         self.schedule = schedule
         self.chunk = chunk
         self.repeated_rows = 0
@@ -100,25 +106,11 @@ class ExactNetwork(nn.Module):
         self._domain: tuple[State, Domain] | None = None
         self._partition: Frame | None = None
         self._total: tuple[State, Tensor] | None = None
-        self._cached: tuple[tuple[bool, State], Setting] | None = None
+        self._cached: dict[bool, tuple[State, Setting]] = {}
         forest = schedule.forest
         self._formulas = {key: formula(entries) for key, entries in forest.formulas.items()}
-        self.potentials: Named[nn.Parameter] = Named(
-            {
-                key: nn.Parameter(in_precision(stack, dtype), requires_grad=False)
-                for key, stack in forest.data.items()
-                if stack.dtype.kind == "f" and key not in self._formulas
-            }
-        )
-        names = dict.fromkeys(name for found in self._formulas.values() for name in found.symbols)
-        self.symbols: Named[nn.Parameter] = Named(
-            {
-                name: nn.Parameter(
-                    torch.tensor(forest.parameters[name], dtype=dtype), requires_grad=False
-                )
-                for name in names
-            }
-        )
+        self.potentials = potential_parameters(forest, self._formulas, dtype)
+        self.symbols = symbol_parameters(forest, self._formulas, dtype)
         self.collect: Named[ExactMessage] = Named(message_layers(self._frame, "root"))
         self.distribute: Named[ExactMessage] = Named(message_layers(self._frame, "leaves"))
         self.to(device)
@@ -129,6 +121,21 @@ class ExactNetwork(nn.Module):
     def dtype(self) -> torch.dtype:
         """Precision of parameters and results."""
         return self.like.dtype
+
+    @property
+    def variables(self) -> Mapping[str, VariableClass]:
+        """The user's classes, by name."""
+        grouping = self.schedule.forest.grouping
+        return self.schedule.forest.variables if grouping is None else grouping.original.variables
+
+    @property
+    def forest(self) -> Forest:
+        """The user's forest with the present values of all parameters, float64."""
+        forest = self._current_forest()
+        if forest.grouping is None:
+            return forest
+        data = original_data(forest.grouping, forest.data)
+        return replace(forest.grouping.original, data=data)
 
     @property
     def domain(self) -> Domain:
@@ -169,7 +176,7 @@ class ExactNetwork(nn.Module):
 
     def rows_per_chunk(self) -> int:
         """Rows of a batch that run together."""
-        return rows_per_chunk(self.schedule) if self.chunk is None else self.chunk
+        return rows_per_chunk(self._frame.plan) if self.chunk is None else self.chunk
 
     def forward(self, *inputs: Tensor, **channel: float) -> Tensor | tuple[Tensor, ...]:
         """The answers to the compiled queries, batch first.
@@ -194,11 +201,13 @@ class ExactNetwork(nn.Module):
             If the number, shapes or entries of the inputs do not fit, or a channel parameter
             belongs to none of them.
         """
-        variables = self.schedule.forest.variables
+        variables = self.variables
         results = self.evaluate(read_inputs(inputs, self.given, variables, channel))
         answers = tuple(
-            result[:, 0] if key[1] in variables and variables[key[1]].nodes == 1 else result
-            for key, result in results.items()
+            results[key][:, 0]
+            if key[1] in variables and variables[key[1]].nodes == 1
+            else results[key]
+            for key in self.answers
         )
         return answers[0] if len(answers) == 1 else answers
 
@@ -227,15 +236,15 @@ class ExactNetwork(nn.Module):
         ("log_evidence", "") (batch,) with log Z() subtracted, counts by potential key like the
         stacks.
         """
-        variables = self.schedule.forest.variables
         seen = {
-            name: to_tensor(observation, variables[name], self.like.device)
+            name: to_tensor(observation, self.variables[name], self.like.device)
             for name, observation in observations.items()
         }
         batch = common_batch(seen)
         if batch == 0:
             blank = {name: blank_row(o) for name, o in seen.items()}
             return empty(self.evaluate(blank, generator=generator, draws=draws))
+        seen = gather(seen, self.schedule.forest)
         tracked = torch.is_grad_enabled() and self._needs_gradient(seen)
         with nullcontext() if tracked else torch.no_grad():
             setting = self.setting(tracked=tracked)
@@ -243,7 +252,8 @@ class ExactNetwork(nn.Module):
             chunks = Chunks(setting, again, self.domain.tolerance, self.dtype, generator, draws)
             gathered = Gathered(self.schedule.forest, self.schedule.outputs, setting.inverse, batch)
             self.repeated_rows = 0
-            step = self.rows_per_chunk()
+            chunk_count = -(-batch // self.rows_per_chunk())
+            step = -(-batch // chunk_count)  # a small last chunk would cost as much as a large one
             for start in range(0, batch, step):
                 stop = min(start + step, batch)
                 part = {name: rows_of(o, slice(start, stop)) for name, o in seen.items()}
@@ -255,7 +265,7 @@ class ExactNetwork(nn.Module):
             results = gathered.batch_first()
             if LOG_EVIDENCE in results:
                 results[LOG_EVIDENCE] = results[LOG_EVIDENCE] - self.log_partition()
-            return results
+            return scatter(results, self.schedule.forest, self.answers)
 
     def log_partition(self) -> Tensor:
         """Log of the total mass without evidence, shape (), float64; differentiable.
@@ -280,25 +290,14 @@ class ExactNetwork(nn.Module):
     def _run_partition(self, *, tracked: bool) -> Tensor:
         """Log of the total mass by a run without evidence."""
         if self._partition is None:
-            bare = build_schedule(self.schedule.forest, [LOG_EVIDENCE], ())
-            self._partition = Frame.of(prune(place_normalization(bare)))
-        frame, layers = self._partition, message_layers(self._partition, "root")
+            self._partition = partition_frame(self.schedule.forest)
 
-        def setting(logarithms: bool) -> Setting:
-            found = self.setting(tracked=tracked, logarithms=logarithms)
-            kernel = type(found.kernel)("sum")
-            return replace(found, frame=frame, kernel=kernel, collect=layers)
+        def prepared(logarithms: bool) -> Setting:
+            return self.setting(tracked=tracked, logarithms=logarithms)
 
-        again = partial(setting, True)
-        chunks = Chunks(setting(False), again, self.domain.tolerance, self.dtype, None, 1)
-        raw, _ = chunks.run({}, 1)
-        total = raw[frame.schedule.outputs[LOG_EVIDENCE]][0]
-        if total == -torch.inf:
-            raise ModelError(
-                f"model {self.schedule.forest.name!r}: no configuration has positive mass; "
-                "check the zeros of its tables."
-            )
-        return total
+        with nullcontext() if tracked else torch.inference_mode():
+            total = run_partition(self._partition, prepared, self.domain.tolerance, self.dtype)
+        return total if tracked else total.clone()
 
     def _current_forest(self) -> Forest:
         """The forest with the present values of all parameters, float64."""
@@ -314,9 +313,9 @@ class ExactNetwork(nn.Module):
         """Prepared potentials, cached until a parameter changes."""
         domain = self.domain
         linear = domain.kind == "linear" and not logarithms
-        key = (linear, self._state())
-        if self._cached is not None and self._cached[0] == key and not tracked:
-            return self._cached[1]
+        state = self._state()
+        if not tracked and linear in self._cached and self._cached[linear][0] == state:
+            return self._cached[linear][1]
         semiring = self.schedule.semiring
         kernel: Kernel = Linear(semiring) if linear else Log(semiring)
         single = linear and domain.dtype == "float32"
@@ -330,17 +329,13 @@ class ExactNetwork(nn.Module):
             tracked=tracked,
             guarded=linear and domain.guarded,
         )
-        if not tracked and linear == (domain.kind == "linear"):
-            self._cached = (key, setting)
+        if not tracked:
+            self._cached[linear] = (state, setting)
         return setting
 
     def _state(self) -> State:
         """Changes whenever a parameter, the precision or the device does."""
-        versions = tuple((tensor.data_ptr(), tensor._version) for tensor in self._tensors())
-        found = State(self.dtype, self.like.device, versions)
-        if found != self._known:
-            held = tuple(parameter.detach() for parameter in self._tensors())
-            self._known = replace(found, held=held)
+        self._known = current(self._known, self.dtype, self.like.device, self._tensors())
         return self._known
 
     def _tensors(self) -> Iterator[nn.Parameter]:

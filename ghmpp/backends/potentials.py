@@ -1,6 +1,7 @@
-"""Potentials as the kernels want them: scaled, in physical order, one form per edge class.
+"""Tables as the kernels want them: scaled, in physical order, one form per edge class.
 
-What travels on an edge is (ranks, states, parents, batch); both forms send it either way.
+What travels on an edge is (ranks, states, parents, batch), either way. Index maps are in
+:mod:`ghmpp.backends.index_maps`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ghmpp.backends.index_maps import IndexMap
 from ghmpp.backends.kernels import Kernel, split
 from ghmpp.backends.layout import Place
 from ghmpp.models.forest import Edge
@@ -68,54 +70,6 @@ class TableStack:
         return split(result, 2, (parents, batch))
 
 
-@dataclass(frozen=True, slots=True)
-class IndexMap:
-    """``psi(s, a) = 1`` where the index map links s and a, else 0: gathers and segment sums.
-
-    ``index`` has one entry per state of the side that determines the other: per parent state
-    when ``by_parent`` (``a == index[s]``), else per child state (``s == index[a]``). ``size`` is
-    the number of states of the other side. Sums over segments are scaled by ``share``, one over
-    the longest segment in the kernel's domain, so that no message exceeds 1; ``log_scale`` is what
-    this took from the log evidence of each edge, shape ().
-    """
-
-    index: Tensor
-    by_parent: bool
-    size: int
-    share: Tensor
-    log_scale: Tensor
-
-    def to_root(self, kernel: Kernel, x: Tensor) -> Tensor:
-        """Message toward the root."""
-        return self._gather(x) if self.by_parent else self._segment(kernel, x)
-
-    def to_leaves(self, kernel: Kernel, x: Tensor) -> Tensor:
-        """Message toward the leaves."""
-        return self._segment(kernel, x) if self.by_parent else self._gather(x)
-
-    def given(self, choice: Tensor) -> Tensor:
-        """0/1 mask of child states given chosen parent states: (child states, 1, parents, N)."""
-        if self.by_parent:
-            child = torch.arange(self.size, device=choice.device)[:, None, None]
-            return (child == self.index[choice])[:, None]
-        return (self.index[:, None, None] == choice)[:, None]
-
-    def dense(self, kernel: Kernel, ranks: int, like: Tensor) -> TableStack:
-        """The same potential as a table of zeros and ones per rank, in the kernel's domain."""
-        other = torch.arange(self.size, device=self.index.device)
-        mask = self.index[:, None] == other
-        table = kernel.table((mask if self.by_parent else mask.t()).to(like.dtype))
-        table = kernel.times(table, self.share.to(table.dtype))
-        up = table.expand(ranks, -1, -1)
-        return TableStack(up, up.transpose(1, 2), self.log_scale, False)
-
-    def _gather(self, x: Tensor) -> Tensor:
-        return x.index_select(1, self.index)
-
-    def _segment(self, kernel: Kernel, x: Tensor) -> Tensor:
-        return kernel.times(kernel.segment(x, self.index, self.size), self.share.to(x.dtype))
-
-
 Potential: TypeAlias = TableStack | IndexMap
 
 
@@ -128,32 +82,30 @@ def table_stack(
     precision, then cast to that of ``like``.
     """
     scale = stack.detach().amax() * max(stack.shape[1:])
-    per_node = edge.rows == place.nodes and edge.rows != edge.fanout
+    per_node = edge.rows == place.nodes and edge.rows != place.ranks
     if per_node:
         stack = stack[torch.as_tensor(place.order, device=stack.device)]
-    elif edge.rows == 1 and edge.fanout > 1:
-        stack = stack.expand(edge.fanout, -1, -1)
+    elif edge.rows == 1 and place.ranks > 1:
+        stack = stack.expand(place.ranks, -1, -1)
     table = kernel.table((stack / scale).to(like))
     down = table.transpose(1, 2).contiguous()
     return TableStack(table.contiguous(), down, scale.double().log(), per_node)
 
 
-def index_map(
-    kernel: Kernel, index: Tensor, edge: Edge, parent_states: int, child_states: int
-) -> IndexMap:
-    """Bring an index map into the kernel's form."""
-    by_parent = edge.kind == "child_of"
-    size = child_states if by_parent else parent_states
-    longest = torch.bincount(index, minlength=size).max().double()
-    log_scale = torch.zeros_like(longest) if by_parent else longest.log()
-    return IndexMap(index, by_parent, size, kernel.table(1 / longest), log_scale)
+def dense(potential: Potential, kernel: Kernel, ranks: int, like: Tensor) -> TableStack:
+    """A potential as tables per rank (or per child); index maps as zeros and ones."""
+    if isinstance(potential, TableStack):
+        return potential
+    tables = potential.tables(kernel, like)
+    up = tables if len(tables) > 1 else tables.expand(ranks, -1, -1)
+    return TableStack(up, up.transpose(1, 2), potential.log_scale, potential.per_node)
 
 
 def row_sums(counts: Tensor, edge: Edge, place: Place) -> Tensor:
     """Sum counts of physical groups (group, ...) into the rows of the user's stack."""
     if edge.rows == 1:
         return counts.sum(0, keepdim=True)
-    if edge.rows == edge.fanout:
+    if edge.rows == place.ranks:
         return counts
     natural = torch.empty_like(counts)
     natural[torch.as_tensor(place.order, device=counts.device)] = counts

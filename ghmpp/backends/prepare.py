@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ghmpp._arrays import FloatArray, IntArray
+from ghmpp._arrays import IntArray
+from ghmpp._memory import physical_memory
 from ghmpp.backends.container import Named
 from ghmpp.backends.encode import Grid
+from ghmpp.backends.gathers import Shelf
+from ghmpp.backends.index_maps import index_map
 from ghmpp.backends.kernels import Kernel
 from ghmpp.backends.layout import Place, columns, places
 from ghmpp.backends.messages import ExactMessage
 from ghmpp.backends.plan import Plan, make_plan
-from ghmpp.backends.potentials import Potential, index_map, table_stack
+from ghmpp.backends.potentials import Potential, table_stack
 from ghmpp.errors import ModelError, QueryError
 from ghmpp.models.forest import Edge, Forest
-from ghmpp.schedule.cost import ITEM_BYTES, physical_memory, require_memory
+from ghmpp.schedule.cost import ITEM_BYTES, require_memory
 from ghmpp.schedule.domain import Precision
 from ghmpp.schedule.ir import Message, Schedule
 
@@ -84,18 +87,25 @@ class Setting:
         The message layers by child class.
     potentials, unaries
         Prepared potentials by child class; unary stacks (states, rows) by key, in the domain.
+    even
+        Keys of the unary stacks that weigh all states alike, where no gradient is wanted.
     constant
         What the scaling of potentials took from the log evidence, shape (), float64.
     grids
         Numeric state values by class.
     columns, inverse
         The user's node at each physical position of a class, and the reverse; None = same order.
+    steps
+        Of blocks below irregular parents: children of each rank, and the physical position of
+        the parent of each child.
     like
         An empty tensor with the dtype and device of the run.
     tracked
         Whether gradients are wanted; then nothing is overwritten.
     guarded
         Whether to bound what underflow may have lost.
+    shelf
+        Memory for what is formed in pieces.
     """
 
     frame: Frame
@@ -104,13 +114,16 @@ class Setting:
     distribute: MessageLayers
     potentials: Mapping[str, Potential]
     unaries: Mapping[str, Tensor]
+    even: frozenset[str]
     constant: Tensor
     grids: Mapping[str, Grid]
     columns: Mapping[str, Tensor | None]
     inverse: Mapping[str, Tensor | None]
+    steps: Mapping[str, tuple[tuple[int, ...], Tensor]]
     like: Tensor
     tracked: bool
     guarded: bool
+    shelf: Shelf = field(default_factory=Shelf)
 
     @property
     def forest(self) -> Forest:
@@ -161,13 +174,6 @@ def torch_precision(name: str) -> torch.dtype:
     raise QueryError(f"dtype {name!r} is unknown; use {known}.")
 
 
-def in_precision(stack: FloatArray, dtype: torch.dtype) -> Tensor:
-    """A potential stack as a tensor; in float64 if ``dtype`` would drop entries or their digits."""
-    limits = torch.finfo(dtype)
-    fits = (stack == 0) | ((stack >= limits.tiny) & (stack <= limits.max))
-    return torch.tensor(stack, dtype=dtype if fits.all() else torch.float64)
-
-
 def check_stack(key: str, stack: Tensor) -> None:
     """Refuse the values of a potential that no model may have, such as those of bad training."""
     low, high = stack.detach().aminmax()
@@ -190,7 +196,14 @@ def prepare(
 ) -> Setting:
     """Bring linear stacks (by potential key, the user's units) into a kernel's form."""
     forest = frame.schedule.forest
-    potentials = {child: _potential(frame, kernel, child, stacks, like) for child in frame.edges}
+    made: dict[Hashable, Potential] = {}
+    potentials: dict[str, Potential] = {}
+    for child, edge in frame.edges.items():
+        sizes = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
+        alike = (edge.key, edge.kind, edge.rows, id(frame.places[edge.child]), sizes)
+        if alike not in made:
+            made[alike] = _potential(frame, kernel, child, stacks, like)
+        potentials[child] = made[alike]
     constant = torch.zeros((), dtype=torch.float64, device=like.device)
     for child, potential in potentials.items():
         constant = constant + frame.children[child] * potential.log_scale.double()
@@ -209,6 +222,7 @@ def prepare(
         *layers,
         potentials,
         unaries,
+        frozenset() if tracked else _even(unaries, kernel.one),
         constant,
         {
             name: Grid.of(group.values, like)
@@ -220,10 +234,20 @@ def prepare(
             name: None if order is None else _index(np.argsort(order), like.device)
             for name, order in frame.order.items()
         },
+        {
+            name: (place.counts, torch.as_tensor(place.above, device=like.device))
+            for name, place in frame.places.items()
+            if place.above is not None
+        },
         like,
         tracked,
         guarded,
     )
+
+
+def _even(unaries: Mapping[str, Tensor], one: float) -> frozenset[str]:
+    """Keys of the stacks whose entries are all one."""
+    return frozenset(key for key, stack in unaries.items() if bool((stack == one).all()))
 
 
 def _potential(
@@ -234,7 +258,7 @@ def _potential(
         return table_stack(kernel, stacks[edge.key], edge, frame.places[edge.child], like)
     index = torch.as_tensor(np.array(forest.data[edge.key]), device=like.device)
     parent, own = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
-    return index_map(kernel, index, edge, parent, own)
+    return index_map(kernel, index, edge, frame.places[edge.child], parent, own)
 
 
 def _index(order: IntArray | None, device: torch.device) -> Tensor | None:

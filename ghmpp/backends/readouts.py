@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, assert_never
 import torch
 from torch import Tensor
 
-from ghmpp.backends.kernels import split
-from ghmpp.backends.potentials import TableStack, row_sums
+from ghmpp.backends.kernels import Linear, split
+from ghmpp.backends.potentials import dense, row_sums
 from ghmpp.schedule.ir import Readout, Value
 
 if TYPE_CHECKING:
@@ -37,12 +37,16 @@ def read_out(run: Run, op: Readout, ending: tuple[Value, ...]) -> Tensor:
 def posterior(run: Run, op: Readout, ending: tuple[Value, ...]) -> Tensor:
     """Posterior over states, (states, nodes, batch); zero where evidence is impossible."""
     (source,) = op.sources
-    belief = run.values[source]
-    if run.guard is not None:
-        run.guard.watch(belief.amax(0), op.sources)
+    belief, kernel = run.values[source], run.setting.kernel
     reuse = run.reusable(source, ending)
-    result = run.setting.kernel.probabilities(belief, reuse=reuse).flatten(1, 2)
-    return result.expand(-1, -1, run.batch)
+    if isinstance(kernel, Linear):
+        total = belief.sum(0)
+        if run.guard is not None:
+            run.guard.watch(total / belief.shape[0], op.sources)  # no more than the largest entry
+        result = kernel.probabilities(belief, reuse=reuse, total=total)
+    else:
+        result = kernel.probabilities(belief, reuse=reuse)
+    return result.flatten(1, 2).expand(-1, -1, run.batch)
 
 
 def mean(run: Run, op: Readout) -> Tensor:
@@ -115,9 +119,7 @@ def _edge_values(run: Run, op: Readout) -> tuple[Tensor, Tensor, Tensor]:
     ranks, _, parents, _ = cavity.shape
     parent = cavity.expand(-1, -1, -1, run.batch)
     child = below.transpose(0, 1).expand(ranks, -1, parents, run.batch)
-    stack = (
-        potential if isinstance(potential, TableStack) else potential.dense(kernel, ranks, cavity)
-    )
+    stack = dense(potential, kernel, ranks, cavity)
     if run.guard is not None:
         sent = stack.to_root(kernel, child)
         run.guard.watch(kernel.times(sent, parent).amax(1), op.sources)

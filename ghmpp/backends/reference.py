@@ -201,11 +201,16 @@ def message(machine: Machine, op: Message) -> AnyArray:
 
 def through_index(machine: Machine, op: Message, edge: Edge, source: AnyArray) -> AnyArray:
     """Message through an index map: a gather one way, a segment sum the other."""
-    index = machine.stored(edge.key)
-    if (edge.kind == "child_of") == (op.toward == "root"):
-        return source[..., index]
     receiving = machine.forest.blocks[edge.parent if op.toward == "root" else edge.child]
-    return segment_sum(machine.algebra, source, index, receiving.states)
+    sent = np.empty((*source.shape[:2], receiving.states), source.dtype)
+    for row, index in enumerate(machine.stored(edge.key)):
+        part = source[:, row :: edge.rows]
+        if (edge.kind == "child_of") == (op.toward == "root"):
+            sent[:, row :: edge.rows] = part[..., index]
+        else:
+            summed = segment_sum(machine.algebra, part, index, receiving.states)
+            sent[:, row :: edge.rows] = summed
+    return sent
 
 
 def pool(machine: Machine, op: Pool) -> AnyArray:
@@ -215,8 +220,10 @@ def pool(machine: Machine, op: Pool) -> AnyArray:
 
 
 def spread(machine: Machine, op: Spread) -> AnyArray:
-    """Child k gets the value of node k // fanout."""
-    return np.repeat(machine.values[op.source], machine.forest.edges[op.edge].fanout, axis=1)
+    """Every child gets the value of its parent."""
+    above = machine.forest.parent_nodes(machine.forest.edges[op.edge])
+    found: AnyArray = machine.values[op.source][:, above]
+    return found
 
 
 def exclude(machine: Machine, op: Exclude) -> AnyArray:
@@ -229,15 +236,22 @@ def exclude(machine: Machine, op: Exclude) -> AnyArray:
     others: AnyArray = times(times.accumulate(earlier, 2), times.accumulate(later, 2)[:, :, ::-1])
     if op.context is not None:
         others = times(others, machine.values[op.context][:, :, None])
-    return others.reshape(machine.values[op.messages].shape)
+    slots = machine.forest.slots(machine.forest.edges[op.edge])
+    result = np.empty_like(machine.values[op.messages])
+    result[:, slots[slots >= 0]] = others[:, slots >= 0]
+    return result
 
 
 def by_parent(machine: Machine, op: Pool | Exclude) -> AnyArray:
-    """The messages of an edge as (batch, parents, children of each, parent states)."""
+    """The messages of an edge as (batch, parents, children of each, parent states).
+
+    Parents with fewer children than others have ones in their place.
+    """
     source = machine.values[op.source if isinstance(op, Pool) else op.messages]
-    batch, children, states = source.shape
-    fanout = machine.forest.edges[op.edge].fanout
-    return source.reshape(batch, children // fanout, fanout, states)
+    slots = machine.forest.slots(machine.forest.edges[op.edge])
+    one = np.full_like(source[:, :1], machine.algebra.one)
+    by_rank: AnyArray = np.concatenate([source, one], axis=1)[:, slots]
+    return by_rank
 
 
 def combine(machine: Machine, op: Combine) -> AnyArray:
@@ -254,7 +268,7 @@ def choose(machine: Machine, op: Choose) -> IntArray:
     weights = machine.values[op.below]
     if op.parent is not None:
         edge = machine.forest.edges[op.block]
-        given = np.repeat(machine.values[op.parent], edge.fanout, axis=1)
+        given = machine.values[op.parent][:, machine.forest.parent_nodes(edge)]
         rows = np.arange(weights.shape[1]) % edge.rows
         weights = machine.algebra.times(weights, machine.tables(edge)[rows, given])
     return machine.algebra.choose(weights, machine.rng if op.how == "sample" else None)

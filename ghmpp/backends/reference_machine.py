@@ -9,8 +9,9 @@ import numpy as np
 
 from ghmpp._arrays import AnyArray
 from ghmpp.backends.algebras import Algebra
-from ghmpp.errors import EvidenceError, ModelError, QueryError
+from ghmpp.errors import EvidenceError, QueryError
 from ghmpp.models.forest import Block, Edge, Forest
+from ghmpp.models.index_maps import edge_tables
 from ghmpp.schedule.ir import Schedule, Value
 
 
@@ -33,10 +34,7 @@ class Machine:
     def stored(self, key: str) -> AnyArray:
         """A potential as it is stored: linear, or an index map."""
         if key not in self.data:
-            raise ModelError(
-                f"potential '{key}' has no values: give its table, bind its symbols, or fit the "
-                f"model, before running a schedule."
-            )
+            self.forest.require_values(self.data)
         return self.data[key]
 
     def potential(self, key: str) -> AnyArray:
@@ -49,11 +47,8 @@ class Machine:
         """The potential of an edge as scalars (rows, parent states, child states)."""
         if edge.kind == "table":
             return self.potential(edge.key)
-        index = self.stored(edge.key)
-        receiver = edge.child if edge.kind == "child_of" else edge.parent
-        hits = index[:, None] == np.arange(self.forest.blocks[receiver].states)
-        table = hits if edge.kind == "child_of" else hits.T
-        return self.algebra.lift(table[None].astype(np.int64))
+        tables = edge_tables(self.forest, edge, self.stored(edge.key))
+        return self.algebra.lift(tables.astype(np.int64))
 
     def as_value(self, block: Block, array: AnyArray) -> AnyArray:
         """The array repeated to the shape (batch, nodes, states) of a block's value."""

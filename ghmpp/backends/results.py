@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from ghmpp.models.forest import Forest
-from ghmpp.schedule.ir import Value
+from ghmpp.schedule.ir import Schedule, Value
 
 OutputKey = tuple[str, str]
 SUMMED = ("counts", "unary_counts")
+
+
+def answers_of(schedule: Schedule) -> tuple[OutputKey, ...]:
+    """Kind and class of all that a schedule computes; a class once for all of its blocks."""
+    blocks = schedule.forest.blocks
+    keys = ((kind, blocks[block].variable if block else "") for kind, block in schedule.outputs)
+    return tuple(dict.fromkeys(keys))
 
 
 @dataclass
@@ -47,8 +54,8 @@ class Gathered:
                 variable = self.forest.blocks[block].variable if block else ""
                 blocks.setdefault((kind, variable), []).append(raw[value])
         for key, parts in blocks.items():
-            whole = self.in_user_order(key[1], parts) if key[1] else parts[0]
-            self.store(key, whole, start, stop)
+            whole = parts[0] if len(parts) == 1 else torch.cat(parts, -2)
+            self.store(key, whole, self.inverse[key[1]] if key[1] else None, start, stop)
 
     def count(self, kind: str, block: str, counts: Tensor) -> None:
         """Add the counts of a block to those of its potential key."""
@@ -58,27 +65,30 @@ class Gathered:
         key = (kind, source or "")
         self.found[key] = self.found[key] + counts if key in self.found else counts
 
-    def in_user_order(self, variable: str, parts: list[Tensor]) -> Tensor:
-        """Blocks of a class, (..., nodes, batch), joined and permuted to the user's order."""
-        whole = parts[0] if len(parts) == 1 else torch.cat(parts, -2)
-        inverse = self.inverse[variable]
-        return whole if inverse is None else whole.index_select(-2, inverse)
+    def store(
+        self, key: OutputKey, part: Tensor, inverse: Tensor | None, start: int, stop: int
+    ) -> None:
+        """Put rows (..., nodes, batch) into the result, nodes permuted to the user's order.
 
-    def store(self, key: OutputKey, part: Tensor, start: int, stop: int) -> None:
-        """Put rows into the result; one chunk alone is the result, without a copy.
-
-        What no evidence reaches has one row for all of the batch, and is copied to have its own.
+        One chunk alone is the result, without a copy. What no evidence reaches has one row for
+        all of the batch, and is copied to have its own.
         """
         if stop - start == self.batch:
+            part = part if inverse is None else part.index_select(-2, inverse)
             self.found[key] = part.contiguous()
             return
         if part.requires_grad:
+            part = part if inverse is None else part.index_select(-2, inverse)
             before = (self.found[key],) if key in self.found else ()
             self.found[key] = torch.cat((*before, part), -1)
             return
         if key not in self.found:
             self.found[key] = part.new_empty(*part.shape[:-1], self.batch)
-        self.found[key][..., start:stop] = part
+        room = self.found[key][..., start:stop]
+        if inverse is None:
+            room.copy_(part)
+        else:
+            torch.index_select(part, -2, inverse, out=room)
 
     def batch_first(self) -> dict[OutputKey, Tensor]:
         """Results as (batch, nodes, ...): views, copied only where autograd could not use them."""

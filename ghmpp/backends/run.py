@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from ghmpp.backends.encode import Leaf
+from ghmpp.backends.gathers import Cavity, Factor, Gather, Postponed, Product, Workshop
 from ghmpp.backends.guard import Guard
-from ghmpp.backends.kernels import exclude, pool, split
+from ghmpp.backends.index_maps import IndexMap
+from ghmpp.backends.kernels import exclude, exclude_steps, pool, pool_steps, split
 from ghmpp.backends.potentials import Potential, TableStack
 from ghmpp.backends.prepare import Setting
 from ghmpp.backends.readouts import read_out
@@ -44,12 +46,16 @@ class Run:
     batch: int
     generator: torch.Generator | None = None
     values: dict[Value, Tensor] = field(default_factory=dict)
+    postponed: dict[Value, Postponed] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         setting = self.setting
         self.guard = (
             Guard(setting.frame.places, setting.forest, setting.like) if setting.guarded else None
         )
+        self.workshop = Workshop(setting.kernel, setting.tracked, setting.shelf)
+        unaries = (op for op in setting.frame.plan.ops if isinstance(op, Unary))
+        self.ones = {op.out for op in unaries if op.key in setting.even}
 
     def execute(self, *, choices: bool = False) -> dict[Value, Tensor]:
         """Run the instructions in order; values are dropped after their last use.
@@ -63,11 +69,53 @@ class Run:
 
     def step(self, op: Op, ending: tuple[Value, ...]) -> None:
         """One instruction."""
-        self.values[op.out] = self.result(op, ending)
+        if op.out in self.setting.frame.plan.postponed:
+            self.postponed[op.out] = self.postpone(op)
+        else:
+            self.values[op.out] = self.result(op, ending)
         if self.guard is not None:
             self.guard.follow(op, self.floor(op))
         for value in ending:
-            del self.values[value]
+            self.values.pop(value, None)
+            self.postponed.pop(value, None)
+
+    def postpone(self, op: Op) -> Postponed:
+        """What is known of a value that is computed where it is read."""
+        match op:
+            case Message(edge=edge, toward=toward, source=source):
+                x, potential = self.values[source], self.potential(edge)
+                assert isinstance(potential, IndexMap)
+                ranks = x.transpose(0, 1) if toward == "root" else x
+                gathers = [Gather(part, potential.of(rank)) for rank, part in enumerate(ranks)]
+                return Product(self.workshop, tuple(gathers))
+            case Pool(source=source):
+                return Product(self.workshop, self.factors(source))
+            case Combine(sources=sources):
+                found = (factor for source in sources for factor in self.factors(source))
+                return Product(self.workshop, tuple(found))
+            case Exclude(context=context, messages=messages):
+                above = () if context is None else self.factors(context)
+                return Cavity(Product(self.workshop, self.factors(messages)), above)
+        raise AssertionError(op)
+
+    def factors(self, value: Value) -> tuple[Factor, ...]:
+        """Factors of a value of a block, without one that is 1 everywhere."""
+        waiting = self.postponed.get(value)
+        if isinstance(waiting, Product):
+            return waiting.factors
+        if value in self.ones:
+            return ()
+        x = self.values[value]
+        same = x.stride()[1:3] == (0, 0)
+        return (x[:, 0, :1] if same else x.flatten(1, 2),)
+
+    def whole(self, value: Value, block: str) -> Tensor:
+        """A value of a block, (states, ranks, parents, batch), computed if it is postponed."""
+        waiting = self.postponed.get(value)
+        if not isinstance(waiting, Product):
+            return self.values[value]
+        place = self.setting.frame.places[block]
+        return split(waiting.whole(), 1, (place.ranks, place.parents))
 
     def result(self, op: Op, ending: tuple[Value, ...]) -> Tensor:
         """The value that an instruction writes (a scale is stored on the way)."""
@@ -80,13 +128,23 @@ class Run:
             case Message():
                 return self.message(op)
             case Pool(edge=edge, source=source):
+                if self.setting.frame.places[edge].counts:
+                    return self.pool_irregular(edge, self.values[source])
+                if isinstance(waiting := self.postponed.get(source), Product):
+                    return self.at_parent(edge, waiting.whole())
                 return self.at_parent(edge, pool(kernel, self.values[source], tracked=tracked))
             case Spread(source=source):
                 value = self.values[source].flatten(1, 2)[None]
-                return value if source in ending else value.clone()
-            case Exclude(context=context, messages=messages):
-                start = None if context is None else self.values[context]
-                return exclude(kernel, start, self.values[messages], tracked=tracked)
+                shared = source in ending or op.out in self.setting.frame.plan.shared
+                return value if shared else value.clone()
+            case Exclude(edge=edge, context=context, messages=messages):
+                parent = self.setting.forest.edges[edge].parent
+                start = None if context is None else self.whole(context, parent)
+                if self.setting.frame.places[edge].counts:
+                    return self.exclude_irregular(edge, start, self.values[messages])
+                waiting = self.postponed.get(messages)
+                sent = waiting.each() if isinstance(waiting, Product) else self.values[messages]
+                return exclude(kernel, start, sent, tracked=tracked)
             case Combine():
                 return self.product(op, ending)
             case Normalize():
@@ -119,13 +177,40 @@ class Run:
     def message(self, op: Message) -> Tensor:
         """Through the potential, by the layer of the edge's class."""
         variable = self.setting.forest.blocks[op.edge].variable
-        potential, x = self.setting.potentials[variable], self.values[op.source]
+        potential, waiting = self.setting.potentials[variable], self.postponed.get(op.source)
+        if waiting is not None:
+            assert isinstance(potential, IndexMap)
+            if isinstance(waiting, Cavity):
+                return waiting.received(potential)
+            return self.at_parent(op.edge, waiting.summed(potential))
+        x = self.values[op.source]
         kernel = self.setting.kernel
         if op.toward == "leaves":
             received: Tensor = self.setting.distribute[variable](kernel, potential, x)
             return received.transpose(0, 1)
         sent: Tensor = self.setting.collect[variable](kernel, potential, x.transpose(0, 1))
-        return sent if sent.shape[0] > 1 else self.at_parent(op.edge, sent[0])
+        single = self.setting.forest.edges[op.edge].single
+        return self.at_parent(op.edge, sent[0]) if single else sent
+
+    def pool_irregular(self, edge: str, message: Tensor) -> Tensor:
+        """Product over the children of each parent; ones where there are none."""
+        setting = self.setting
+        counts, holders = setting.steps[edge]
+        place = setting.frame.places[setting.forest.edges[edge].parent]
+        pooled = pool_steps(setting.kernel, message[0], counts, tracked=setting.tracked)
+        whole = pooled.new_full((pooled.shape[0], place.nodes, pooled.shape[2]), setting.kernel.one)
+        parents = holders[: counts[0]]
+        return self.at_parent(edge, whole.index_copy(1, parents, pooled))
+
+    def exclude_irregular(self, edge: str, context: Tensor | None, message: Tensor) -> Tensor:
+        """For each child, the context times the messages of its siblings, (1, S, children, N)."""
+        counts, holders = self.setting.steps[edge]
+        if context is None:
+            shape = (message.shape[1], counts[0], 1)
+            start = message.new_full(shape, self.setting.kernel.one)
+        else:
+            start = context.flatten(1, 2).index_select(1, holders[: counts[0]])
+        return exclude_steps(self.setting.kernel, start, message[0], counts)[None]
 
     def floor(self, op: Op) -> float:
         """What encoding may have dropped from the evidence of a block."""
@@ -153,10 +238,14 @@ class Run:
             block, place = setting.forest.blocks[op.block], setting.frame.places[op.block]
             shape = (block.states, place.ranks, place.parents, 1)
             return setting.like.new_full(shape, setting.kernel.one)
-        first, *rest = op.sources
-        result, mine = self.values[first], self.reusable(first, ending)
-        for source in rest:
-            result = setting.kernel.times(result, self.values[source], reuse=mine)
+        factors = [
+            (self.whole(source, op.block), self.reusable(source, ending)) for source in op.sources
+        ]
+        # What may be overwritten, and is large enough for the result, comes first.
+        factors.sort(key=lambda factor: (not factor[1], -factor[0].shape[3]))
+        (result, mine), *rest = factors
+        for factor, _ in rest:
+            result = setting.kernel.times(result, factor, reuse=mine)
             mine = not setting.tracked
         return result
 
@@ -186,6 +275,8 @@ class Run:
     def weights(self, block: str, choice: Tensor, below: Tensor) -> Tensor:
         """Weights of a block's states given the states chosen at its parents."""
         kernel, potential = self.setting.kernel, self.potential(block)
+        if block in self.setting.steps:
+            choice = choice.index_select(0, self.setting.steps[block][1])
         allowed = potential.given(choice)
         if not isinstance(potential, TableStack):
             allowed = kernel.table(allowed.to(below.dtype))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -19,3 +20,15 @@ class State:
     device: torch.device
     versions: tuple[tuple[int, int], ...]
     held: tuple[Tensor, ...] = field(default=(), compare=False)
+
+
+def current(
+    known: State, dtype: torch.dtype, device: torch.device, tensors: Iterable[Tensor]
+) -> State:
+    """The present state: ``known`` if nothing has changed since."""
+    held = tuple(tensors)
+    versions = tuple((tensor.data_ptr(), tensor._version) for tensor in held)
+    found = State(dtype, device, versions)
+    if found == known:
+        return known
+    return replace(found, held=tuple(tensor.detach() for tensor in held))

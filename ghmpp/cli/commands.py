@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ghmpp.compiler import Program, Query
+    from ghmpp.models.channels import Given
     from ghmpp.models.model import Model
 
 
@@ -31,6 +33,8 @@ def show(arguments: Namespace) -> int:
 
     model = _model(arguments)
     if arguments.query is None:
+        if arguments.given:
+            raise QueryError("--given: says what a query observes; pass --query too.")
         template = model.template
         figure = partial(picture.template_picture, template)
         texts = {"mermaid": diagrams.mermaid_template, "dot": diagrams.dot_template}
@@ -51,6 +55,32 @@ def compile(arguments: Namespace) -> int:
     """Print the program of a query, or write it to a file."""
     program = _program(_model(arguments), arguments, noisy=arguments.noisy)
     _emit(f"{program.schedule}\n", arguments.output)
+    return 0
+
+
+def bounds(arguments: Namespace) -> int:
+    """Print the width that guarantees an error, or the error that a width guarantees."""
+    import ghmpp as gh
+
+    model = _complete(_model(arguments), 0)
+    given: Sequence[str | Given] | None = arguments.given
+    if arguments.noisy:
+        names: Sequence[str] = arguments.given or model.forest().leaves
+        given = [gh.noisy(name, sigma=1.0) for name in names]
+    found = gh.bounds(
+        model,
+        _query(arguments.query),
+        delta=arguments.delta,
+        width=arguments.width,
+        given=given,
+        budget=arguments.budget,
+        evidence_span=arguments.evidence_span,
+        dtype=arguments.dtype,
+    )
+    if arguments.output is not None:
+        found.save(arguments.output)
+        _say_written(arguments.output)
+    print(found)
     return 0
 
 
@@ -109,20 +139,16 @@ def demo(arguments: Namespace) -> int:
 
 
 def _model(arguments: Namespace) -> Model:
-    """The model of a spec file or of a saved file, with ``--set`` applied."""
-    from ghmpp.models.serialize import load
+    """The model of a spec or of any other file that describes one, with ``--set`` applied."""
+    from ghmpp.models.files import read
     from ghmpp.models.specs import load_spec
 
     path: Path = arguments.spec
     settings = dict(map(_setting, arguments.settings))
     if path.suffix == ".py":
         return load_spec(path, settings)
-    if path.suffix == ".json":
-        model = load(path)
-        return model.bind(**{k: _number(k, v) for k, v in settings.items()}) if settings else model
-    raise FormatError(
-        f"{path}: SPEC is a Python file (.py) that defines `model`, or a saved model (.json)."
-    )
+    model = read(path)
+    return model.bind(**{k: _number(k, v) for k, v in settings.items()}) if settings else model
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -181,9 +207,18 @@ def _data(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path)
+        names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the head
+            frame = pd.read_csv(path, index_col=False)
+    except pd.errors.ParserWarning:
+        raise FormatError(f"{path}: a row has more cells than the first row has names.") from None
     except ValueError as error:
         raise FormatError(f"{path}: cannot be read as CSV ({error}).") from error
+    repeated = names[names.duplicated()]
+    if len(repeated):
+        raise FormatError(f"{path}: has several columns {repeated.iloc[0]!r}; keep one of them.")
+    return frame
 
 
 def _emit(text: str, path: Path | None) -> None:

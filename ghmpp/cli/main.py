@@ -13,7 +13,13 @@ import ghmpp
 from ghmpp.cli import commands
 from ghmpp.errors import GhmppError, VerificationError
 
-SPEC = "Python file that defines `model` (or a function that returns one), or a saved .json"
+OUT_OF_MEMORY = (
+    "out of memory: take fewer rows or a smaller model; ghmpp compile says what a query needs"
+)
+SPEC = (
+    "Python file that defines `model` (or a function that returns one), a saved .json, or a "
+    "network: .uai, .bif, .xmlbif, networkx's .graph.json (and .gz)"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (GhmppError, OSError) as error:
         print(f"ghmpp: {_message(error)}", file=sys.stderr)
         return 1 if isinstance(error, VerificationError) else 2
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):
+            raise  # that is how torch says it
+        print(f"ghmpp: {OUT_OF_MEMORY} ({error or 'MemoryError'})", file=sys.stderr)
+        return 2
+    except UnicodeEncodeError as error:
+        shown = ascii(error.object[error.start : error.end])
+        print(
+            f"ghmpp: {shown} cannot be printed in {error.encoding}; set PYTHONIOENCODING=utf-8",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("ghmpp: interrupted", file=sys.stderr)
         return 130
@@ -61,7 +79,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ghmpp {ghmpp.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (_add_show, _add_compile, _add_verify, _add_sample, _add_fit, _add_demo):
+    for add in (
+        _add_show,
+        _add_compile,
+        _add_bounds,
+        _add_verify,
+        _add_sample,
+        _add_fit,
+        _add_demo,
+    ):
         add(subparsers)
     return parser
 
@@ -73,16 +99,15 @@ def _add(
     subparsers: _Subparsers,
     command: Callable[[argparse.Namespace], int],
     summary: str,
-    example: str,
-    *,
+    *examples: str,
     spec: bool = True,
 ) -> argparse.ArgumentParser:
-    """A command named like its function, with an example under its help."""
+    """A command named like its function, with an example under its help: lines that run."""
     parser = subparsers.add_parser(
         command.__name__,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"example:\n  {example}",
+        epilog="\n  ".join(("example:", *examples)),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=command)
@@ -126,6 +151,36 @@ def _add_compile(subparsers: _Subparsers) -> None:
         "--noisy", metavar="SIGMA", type=float, help="observed with Gaussian noise of this size"
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the report here")
+
+
+def _add_bounds(subparsers: _Subparsers) -> None:
+    parser = _add(
+        subparsers,
+        commands.bounds,
+        "how wide a ReLU network must be for a guaranteed error, beside the paper's width",
+        "ghmpp bounds tutorials/specs/random_ghm.py --query x0 --delta 0.01",
+    )
+    _add_query(parser, required=True)
+    parser.add_argument(
+        "--noisy", action="store_true", help="observed with noise, of any size, not as states"
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--delta", type=float, help="wished error (default 0.01)")
+    size.add_argument("--width", type=_positive, help="units per hidden layer, instead")
+    parser.add_argument(
+        "--budget",
+        default="equal-width",
+        help="equal-width (default), min-parameters or min-flops",
+    )
+    parser.add_argument(
+        "--evidence-span",
+        metavar="SPAN",
+        type=float,
+        default=float("inf"),
+        help="log-likelihoods of a node differ by at most this much (default: any amount)",
+    )
+    parser.add_argument("--dtype", default="float64", help="float64 (default), float32 or real")
+    parser.add_argument("-o", "--output", metavar="JSON", type=Path, help="write the bounds here")
 
 
 def _add_query(parser: argparse.ArgumentParser, *, required: bool) -> None:
@@ -173,7 +228,8 @@ def _add_fit(subparsers: _Subparsers) -> None:
         subparsers,
         commands.fit,
         "learn free tables and symbols from data by EM",
-        "ghmpp fit tutorials/specs/digits.py data.csv -o model.json",
+        "ghmpp sample tutorials/specs/digits.py -n 200 --output data.csv",
+        "ghmpp fit tutorials/specs/digits.py data.csv --output model.json",
     )
     parser.add_argument(
         "data",
@@ -223,7 +279,7 @@ def _add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
+    """A whole number >= 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number >= 1, got {text!r}")
+    return int(text)

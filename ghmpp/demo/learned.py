@@ -75,7 +75,7 @@ def fit(stage: Stage) -> tuple[EM, list[float]]:
         engine = Inference(em.model_)
         curve.append(bits_per_pixel(engine.log_evidence(test), test.shape[1]))
 
-    file, train = stage.folder / FILE, stage.split.train
+    file, train = stage.path(FILE), stage.split.train
     em = EM(
         digits_model(),
         iterations=QUICK_ITERATIONS if stage.quick else ITERATIONS,

@@ -20,6 +20,7 @@ h2 { font-size: 1.3rem; margin: 3.2rem 0 .6rem; padding-top: 1.2rem;
 h2 small { float: right; font-weight: 400; font-size: .85rem; color: var(--muted); }
 p { max-width: 44rem; margin: .6rem 0; }
 a { color: var(--ours); text-decoration: none; } a:hover { text-decoration: underline; }
+p.notice { border-left: .3rem solid var(--ours); padding-left: .8rem; font-weight: 600; }
 nav ol { padding-left: 1.3rem; columns: 2; } nav li { margin: .15rem 0; }
 figure { margin: 1.4rem 0; }
 figure img { max-width: 100%; max-height: 44rem; width: auto; display: block; }
@@ -80,7 +81,9 @@ class Section:
     seconds: float = 0.0
 
 
-def page(title: str, lead: str, sections: Sequence[Section], folder: Path) -> str:
+def page(
+    title: str, lead: str, sections: Sequence[Section], folder: Path, *, notice: str = ""
+) -> str:
     """The whole report as HTML, with the pictures of ``folder`` inside it.
 
     Parameters
@@ -91,7 +94,10 @@ def page(title: str, lead: str, sections: Sequence[Section], folder: Path) -> st
         What was done, in order.
     folder
         Where the files of the pictures are.
+    notice
+        What the reader must know before anything else.
     """
+    warning = f'<p class="notice">{_linked(notice)}</p>\n' if notice else ""
     contents = "".join(
         f'<li><a href="#section-{number}">{escape(section.title)}</a></li>'
         for number, section in enumerate(sections, 1)
@@ -103,7 +109,7 @@ def page(title: str, lead: str, sections: Sequence[Section], folder: Path) -> st
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n<p>{_linked(lead)}</p>\n<nav><ol>{contents}</ol></nav>\n"
+        f"<h1>{escape(title)}</h1>\n{warning}<p>{_linked(lead)}</p>\n<nav><ol>{contents}</ol></nav>\n"
         f"{body}\n</body>\n</html>\n"
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from ghmpp._files import replaced
+from ghmpp.demo.earlier import NUMBERS
 from ghmpp.demo.report import Picture, Section, Table
 from ghmpp.errors import VerificationError
 from ghmpp.examples import DigitsSplit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-9
 
-Json: TypeAlias = "int | float | str | bool | Mapping[str, Json]"
+Json: TypeAlias = "int | float | str | bool | list[str] | Mapping[str, Json]"
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Stage:
         The report so far.
     pictures
         Number of pictures so far.
+    files
+        Names of the files that the run writes, as it comes to them.
     """
 
     folder: Path
@@ -57,6 +60,13 @@ class Stage:
     numbers: dict[str, Json] = field(default_factory=dict)
     sections: list[Section] = field(default_factory=list)
     pictures: int = 0
+    files: list[str] = field(default_factory=list)
+
+    def path(self, name: str) -> Path:
+        """Path of a file that the run writes, recorded as one."""
+        if name not in self.files:
+            self.files.append(name)
+        return self.folder / name
 
     def say(self, text: str) -> None:
         """Print a line under the heading of the step."""
@@ -74,18 +84,21 @@ class Stage:
         """Write a figure as PNG under the next number, and return it for the report."""
         self.pictures += 1
         picture = Picture(self.pictures, f"{self.pictures}-{name}.png", caption)
-        save_picture(figure, self.folder / picture.file)
+        save_picture(figure, self.path(picture.file))
         self.say(f"picture: {self.folder / picture.file}")
         return picture
 
     def save_text(self, name: str, text: str) -> None:
         """Write a text file; it appears complete or not at all."""
-        with replaced(self.folder / name) as draft:
+        with replaced(self.path(name)) as draft:
             draft.write_text(text, encoding="utf-8")
 
-    def save_numbers(self) -> None:
-        """Write what was measured so far as JSON."""
-        self.save_text("results.json", json.dumps(self.numbers, indent=2) + "\n")
+    def save_numbers(self, *, finished: bool = False) -> None:
+        """Write what was measured so far, and which files there are, as JSON."""
+        models = [name for name in self.files if name.endswith(".json")]
+        arrays = [f.name for m in models for f in self.folder.glob(f"{Path(m).stem}.*.npz")]
+        record = {**self.numbers, "finished": finished, "files": [*self.files, *arrays]}
+        self.save_text(NUMBERS, json.dumps(record, indent=2) + "\n")
 
 
 def require_agreement(engine: str, deviation: float) -> None:

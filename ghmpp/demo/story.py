@@ -10,6 +10,7 @@ from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 
+from ghmpp.demo.earlier import aside, forget, set_aside
 from ghmpp.demo.report import Section, page
 from ghmpp.demo.stage import Stage
 from ghmpp.examples import digits, digits_split
@@ -25,6 +26,7 @@ LEAD = (
     "propagation on a tree is exact, and on this one it is a convolutional network. Every number "
     "on this page was computed by the run that wrote it."
 )
+UNFINISHED = "Unfinished. Steps done: {}. The run is still under way, or it was stopped."
 
 
 def run(folder: str | PathLike[str], *, quick: bool = False, seed: int = 0) -> Path:
@@ -33,7 +35,8 @@ def run(folder: str | PathLike[str], *, quick: bool = False, seed: int = 0) -> P
     Parameters
     ----------
     folder
-        Where files go; made if needed. Files of an earlier run are replaced.
+        Where files go; made if needed. Files of an earlier run wait in its folder "previous",
+        until this one is finished.
     quick
         Whether to learn with few iterations, for a first look.
     seed
@@ -42,7 +45,7 @@ def run(folder: str | PathLike[str], *, quick: bool = False, seed: int = 0) -> P
     Returns
     -------
     path of the report
-        Complete HTML after every step, so also when the run is interrupted.
+        Complete HTML after every step, so also when the run is interrupted; it says so then.
 
     Raises
     ------
@@ -57,6 +60,7 @@ def run(folder: str | PathLike[str], *, quick: bool = False, seed: int = 0) -> P
     require_matplotlib()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    set_aside(folder)
     print(f"ghmpp demo: a model of handwritten digits. Everything goes to {folder}/", flush=True)
     try:
         stage = Stage(folder, digits_split(), digits(), quick=quick, seed=seed)
@@ -66,8 +70,12 @@ def run(folder: str | PathLike[str], *, quick: bool = False, seed: int = 0) -> P
             print(f"\n{number}. {title}", flush=True)
             _take(stage, title, step)
     except KeyboardInterrupt:
-        print(f"\nStopped; every file in {folder}/ is complete.", flush=True)
+        earlier = aside(folder)
+        kept = f"; the run before is in {earlier}/" if earlier else ""
+        print(f"\nStopped; every file in {folder}/ is complete{kept}.", flush=True)
         raise
+    _write(stage)
+    forget(folder)
     report = folder / "report.html"
     print(f"\nDone in {time.perf_counter() - begun:.0f} s. Open {report} in a browser.", flush=True)
     return report
@@ -100,6 +108,11 @@ def _take(stage: Stage, title: str, step: Step) -> None:
     seconds = time.perf_counter() - start
     stage.sections.append(replace(section, title=title, seconds=seconds))
     stage.numbers["seconds"] = {done.title: done.seconds for done in stage.sections}
-    stage.save_numbers()
-    stage.save_text("report.html", page(TITLE, LEAD, stage.sections, stage.folder))
+    _write(stage, UNFINISHED.format(len(stage.sections)))
     stage.say(f"{seconds:.1f} s")
+
+
+def _write(stage: Stage, notice: str = "") -> None:
+    """Write the report, and then the numbers, which record every file of the run."""
+    stage.save_text("report.html", page(TITLE, LEAD, stage.sections, stage.folder, notice=notice))
+    stage.save_numbers(finished=not notice)

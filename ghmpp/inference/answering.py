@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from ghmpp._arrays import AnyArray
+from ghmpp._memory import physical_memory
 from ghmpp.compiler import schedule_for
 from ghmpp.inference.impossible import impossible_evidence
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.forest import Forest
+from ghmpp.models.grouping import group
 from ghmpp.models.observations import Observation, is_tensor
 from ghmpp.schedule.build import LOG_EVIDENCE, Output
+from ghmpp.schedule.cost import ITEM_BYTES, require_results
 from ghmpp.schedule.domain import Precision
 from ghmpp.schedule.ir import Semiring
 
@@ -71,6 +75,12 @@ class Answering:
     batch_size: int | None
     networks: dict[Question, ExactNetwork] = field(default_factory=dict)
 
+    @cached_property
+    def row_bytes(self) -> int:
+        """At least the memory of one row's results: joints of all variables and parents."""
+        most = max((block.states for block in self.forest.blocks.values()), default=0)
+        return ITEM_BYTES["float64"] * self.forest.nodes * most**2
+
     def read(self, evidence: object) -> Seen:
         """Check evidence; a bare array belongs to the only class of leaves."""
         leaves = self.forest.leaves
@@ -86,7 +96,7 @@ class Answering:
             from ghmpp.backends.prepare import torch_precision
 
             schedule = schedule_for(
-                self.forest,
+                group(self.forest),
                 question.outputs,
                 question.observed,
                 semiring=question.semiring,
@@ -98,6 +108,7 @@ class Answering:
                 dtype=torch_precision(self.dtype),
                 device=self.device,
                 chunk=self.batch_size,
+                answers=question.outputs,
             )
         return self.networks[question]
 
@@ -112,16 +123,23 @@ class Answering:
     ) -> dict[tuple[str, str], Tensor]:
         """Results by kind and class; rows of probability zero raise, or are zeros (choices -1)."""
         network = self.network(question)
+        self._require_memory(network, seen.batch, draws)
         results = network.evaluate(seen.observations, generator=generator, draws=draws)
         if LOG_EVIDENCE not in results:
             return results
         rows = (results[LOG_EVIDENCE] == -np.inf).nonzero().flatten()
         if len(rows) and impossible == "raise":
-            raise impossible_evidence(network.schedule, seen.observations, rows.tolist())
+            raise impossible_evidence(self.forest, seen.observations, rows.tolist())
         for key, found in results.items():
             if len(rows) and key[0] in FLAGS:
                 results[key] = found.index_fill(0, rows, FLAGS[key[0]])
         return results
+
+    def _require_memory(self, network: ExactNetwork, batch: int, draws: int) -> None:
+        """Refuse results that do not fit; counted only where a bound from above does not."""
+        limit = physical_memory()
+        if limit is not None and batch * draws * self.row_bytes > limit:
+            require_results(network.schedule, batch=batch, draws=draws, dtype=self.dtype)
 
     def export(self, result: Tensor, variable: str, seen: Seen) -> AnyArray:
         """One class's result: without the node axis of a single node, numpy unless tensors came."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.errors import QueryError
+from ghmpp.inference.joint import joint_posterior
 
 if TYPE_CHECKING:
     from ghmpp.inference.queries import Inference
@@ -19,7 +20,8 @@ class Beliefs:
 
     ``beliefs["digit"]`` is the posterior of a class: (batch, states) for a class with one node,
     (batch, nodes, states) for others, nodes in the user's order, linear, summing to 1 over
-    states. Arrays are tensors where the evidence was given as tensors.
+    states. Arrays are tensors where the evidence was given as tensors. Hidden classes are not
+    listed, but computed when they are asked by name.
 
     Attributes
     ----------
@@ -40,11 +42,13 @@ class Beliefs:
     evidence: object = field(repr=False)
 
     def __getitem__(self, variable: str) -> FloatArray:
-        if variable not in self.posteriors:
+        if variable in self.posteriors:
+            return self.posteriors[variable]
+        if variable not in self.engine.model.forest().variables:
             raise QueryError(
                 f"beliefs: unknown class {variable!r}; there are {', '.join(self.posteriors)}."
             )
-        return self.posteriors[variable]
+        return self.engine.posteriors(self.evidence, classes=[variable])[variable]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.posteriors)
@@ -63,6 +67,27 @@ class Beliefs:
     def edge(self, parent: str, child: str) -> FloatArray:
         """Joint posterior on an edge, see :meth:`Inference.edge`."""
         return self.engine.edge(self.evidence, parent, child)
+
+    def joint(self, *variables: str) -> FloatArray:
+        """Joint posterior of several variables that share a clique.
+
+        (batch, states of the first, states of the second, ...); see
+        :func:`ghmpp.inference.joint.joint_posterior`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ghmpp.inference.infer import infer
+        >>> from ghmpp.models.assembly import model_of
+        >>> from ghmpp.models.factors import Factor, Factors, Node
+        >>> odd = np.array([[[3, 1], [1, 3]], [[1, 3], [3, 1]]])
+        >>> factors = (Factor(("a", "b", "c"), odd),)
+        >>> model = model_of(Factors("odd", {v: Node(2) for v in "abc"}, factors))
+        >>> infer(model, {"a": [1]}).joint("c", "b")
+        array([[[0.125, 0.375],
+                [0.375, 0.125]]])
+        """
+        return joint_posterior(self.engine, self.evidence, variables)
 
     def __repr__(self) -> str:
         rows = "\n".join(f"  {name}  {tuple(p.shape)}" for name, p in self.posteriors.items())

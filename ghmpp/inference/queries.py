@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy as np
 from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.errors import QueryError
 from ghmpp.inference.answering import Answering, Question, Reaction, Seen
+from ghmpp.inference.arguments import only, require_option, state_names
 from ghmpp.inference.beliefs import Beliefs
+from ghmpp.inference.rule_edges import rule_edge
 from ghmpp.models.channels import Gaussian
 from ghmpp.models.convert import as_model
 from ghmpp.models.observations import Observed, own_copy
@@ -71,8 +73,8 @@ class Inference:
         batch_size: int | None = None,
         on_impossible: Reaction = "raise",
     ) -> None:
-        _require("dtype", dtype, get_args(Precision))
-        _require("on_impossible", on_impossible, get_args(Reaction))
+        require_option("dtype", dtype, get_args(Precision))
+        require_option("on_impossible", on_impossible, get_args(Reaction))
         if batch_size is not None and batch_size < 1:
             raise QueryError(f"batch_size must be at least 1 row, got {batch_size}.")
         self.model = as_model(model)
@@ -85,18 +87,26 @@ class Inference:
     def __repr__(self) -> str:
         return f"Inference({self.model.name!r}, dtype={self.dtype!r}, device={self.device!r})"
 
-    def posteriors(self, evidence: object = None) -> Beliefs:
-        """Posteriors of every variable and the log evidence.
+    def posteriors(
+        self, evidence: object = None, *, classes: Collection[str] | None = None
+    ) -> Beliefs:
+        """Posteriors of every variable, or of some classes, and the log evidence.
+
+        ``classes`` None means all classes but the hidden ones.
 
         Raises
         ------
         EvidenceError
             If evidence does not fit the model.
+        QueryError
+            If a class is unknown.
         ImpossibleEvidenceError
             If rows have probability zero and ``on_impossible`` is "raise".
+        ResourceError
+            If one row of the model, or the results of all rows, do not fit into memory.
         """
         seen = self._answering.read(evidence)
-        wanted: list[Output] = [("posterior", name) for name in self._forest.variables]
+        wanted: list[Output] = [("posterior", name) for name in self._wanted(classes)]
         question = Question((*wanted, LOG_EVIDENCE), seen.observed)
         results = self._answering.ask(question, seen, self.on_impossible)
         export, logs = self._answering.export, results[LOG_EVIDENCE]
@@ -114,13 +124,26 @@ class Inference:
 
         For continuous observations the log density; never raises for impossible evidence but
         returns -inf.
+
+        Raises
+        ------
+        EvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
         seen = self._answering.read(evidence)
         results = self._answer(seen, [LOG_EVIDENCE], "flag")
         return self._answering.export(results[LOG_EVIDENCE], "", seen)
 
     def log_partition(self) -> float:
-        """Log of the total mass without evidence, log Z(); 0 for a normalised model."""
+        """Log of the total mass without evidence, log Z(); 0 for a normalised model.
+
+        Raises
+        ------
+        ModelError
+            If no configuration has positive mass.
+        ResourceError
+            If the model does not fit into memory.
+        """
         return float(self._answering.network(Question((LOG_EVIDENCE,), ())).log_partition())
 
     def classify(self, x: object, variable: str | None = None) -> AnyArray:
@@ -128,8 +151,18 @@ class Inference:
 
         ``variable`` defaults to the root; evidence as in :meth:`posteriors`. Tensors in give
         state indices out. Flagged rows have None, or -1 among indices.
+
+        Raises
+        ------
+        QueryError
+            If ``variable`` is not a class with one variable, or is left out and there are
+            several roots.
+        EvidenceError, ImpossibleEvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
-        name = variable or _only(self._forest.roots, "root")
+        name = variable or only(
+            [r for r in self._forest.roots if r in self.model.variables], "root"
+        )
         if name not in self._forest.variables or self._forest.variables[name].nodes != 1:
             raise QueryError(f"classify: {name!r} is not a class with one variable.")
         seen = self._answering.read(x)
@@ -137,7 +170,7 @@ class Inference:
         chosen = results["posterior", name].argmax(-1)
         chosen[results[LOG_EVIDENCE] == -np.inf] = -1
         best = self._answering.export(chosen, name, seen)
-        return best if seen.tensors else _named(self._forest.variables[name].states, best)
+        return best if seen.tensors else state_names(self._forest.variables[name].states, best)
 
     def denoise(self, z: object, sigma: float = 1.0, *, variable: str | None = None) -> FloatArray:
         """Posterior means of continuous leaves seen with Gaussian noise, (batch, nodes).
@@ -151,47 +184,89 @@ class Inference:
         variable
             The observed class; defaults to the only class of leaves.
 
+        Raises
+        ------
+        QueryError
+            If ``variable`` is left out and there are several classes of leaves.
+        EvidenceError, ResourceError
+            As :meth:`posteriors`; also if the states have no numeric values, or ``sigma`` is not
+            positive.
+
         Notes
         -----
         This is the Bayes denoiser ``E[x | z]`` (eq. (14) of arXiv:2404.18444).
         """
-        name = variable or _only(self._forest.leaves, "class of leaves for denoise")
+        name = variable or only(self._forest.leaves, "class of leaves for denoise")
         seen = self._answering.read({name: Observed(z, Gaussian(sigma))})
         means = self._answer(seen, [("mean", name)])["mean", name]
         return self._answering.export(means, "", seen)
 
-    def map(self, evidence: object = None) -> dict[str, IntArray]:
+    def map(
+        self, evidence: object = None, *, classes: Collection[str] | None = None
+    ) -> dict[str, IntArray]:
         """The most probable joint configuration: state indices by class, like posteriors.
 
         (batch,) for a class with one node, (batch, nodes) for others. Ties are broken
-        consistently from the roots to the leaves.
+        consistently from the roots to the leaves. ``classes`` None means all but the hidden ones.
+
+        Raises
+        ------
+        EvidenceError, QueryError, ImpossibleEvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
-        return self._choices(evidence, "max", "argmax", draws=1, seed=None)
+        return self._choices(evidence, self._wanted(classes), "max", draws=1, seed=None)
 
     def posterior_sample(
-        self, evidence: object = None, n: int = 1, seed: int = 0
+        self,
+        evidence: object = None,
+        n: int = 1,
+        seed: int = 0,
+        *,
+        classes: Collection[str] | None = None,
     ) -> dict[str, IntArray]:
         """Exact independent samples given evidence: state indices by class.
 
         (batch, n) for a class with one node, (batch, n, nodes) for others; the same seed gives
-        the same samples.
+        the same samples. ``classes`` None means all but the hidden ones.
+
+        Raises
+        ------
+        QueryError
+            If a class is unknown, or ``n`` below 1.
+        EvidenceError, ImpossibleEvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
         if n < 1:
             raise QueryError(f"posterior_sample: n must be at least 1, got {n}.")
-        return self._choices(evidence, "sum", "sample", draws=n, seed=seed)
+        return self._choices(evidence, self._wanted(classes), "sum", draws=n, seed=seed)
 
     def sample(self, n: int, seed: int = 0) -> dict[str, IntArray]:
-        """Independent samples of the model, see :meth:`ghmpp.models.model.Model.sample`."""
+        """Independent samples of the model, see :meth:`ghmpp.models.model.Model.sample`.
+
+        Raises
+        ------
+        ModelError
+            If ``n`` is negative, or no configuration has positive mass.
+        ResourceError
+            If the samples do not fit into memory.
+        """
         return self.model.sample(n, seed)
 
     def edge(self, evidence: object, parent: str, child: str) -> FloatArray:
         """Joint posterior of parents and children of an edge class.
 
         (batch, children, parent states, child states), children in the user's order.
+
+        Raises
+        ------
+        QueryError
+            If ``parent`` is not the parent class of ``child``, directly or through joint rules.
+        EvidenceError, ImpossibleEvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
         above = self.model.template.pred.get(child, {}) if child in self._forest.variables else {}
         if parent not in above:
-            raise QueryError(f"edge: {parent!r} is not the parent of {child!r}.")
+            return rule_edge(self, evidence, parent, child)
         seen = self._answering.read(evidence)
         results = self._answer(seen, [("edge", child), LOG_EVIDENCE])
         return self._answering.export(results["edge", child], "", seen)
@@ -208,6 +283,8 @@ class Inference:
         ------
         ImpossibleEvidenceError
             If a row has probability zero, also when ``on_impossible`` is "flag".
+        EvidenceError, ResourceError
+            As :meth:`posteriors`.
         """
         seen = self._answering.read(evidence)
         blocks = self._forest.blocks.values()
@@ -229,14 +306,22 @@ class Inference:
         question = Question(tuple(wanted), seen.observed)
         return self._answering.ask(question, seen, impossible or self.on_impossible)
 
+    def _wanted(self, classes: Collection[str] | None) -> tuple[str, ...]:
+        """Names of the classes asked for; None = all but the hidden ones."""
+        for name in classes or ():
+            if name not in self._forest.variables:
+                known = ", ".join(self._forest.visible)
+                raise QueryError(f"classes: unknown class {name!r}; the model has {known}.")
+        return tuple(self._forest.visible if classes is None else classes)
+
     def _has_table(self, block: str) -> bool:
         return block in self._forest.edges and self._forest.edges[block].kind == "table"
 
     def _choices(
         self,
         evidence: object,
+        classes: Sequence[str],
         semiring: Semiring,
-        how: Literal["argmax", "sample"],
         *,
         draws: int,
         seed: int | None,
@@ -244,7 +329,8 @@ class Inference:
         import torch
 
         seen = self._answering.read(evidence)
-        wanted: list[Output] = [("choice", name) for name in self._forest.variables]
+        wanted: list[Output] = [("choice", name) for name in classes]
+        how: Literal["argmax", "sample"] = "argmax" if semiring == "max" else "sample"
         generator = None
         if seed is not None:
             generator = torch.Generator(device=self.device).manual_seed(seed)
@@ -261,60 +347,3 @@ class Inference:
                 states = states[..., 0]
             found[name] = self._answering.export(states, "", seen)
         return found
-
-
-def _require(option: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise QueryError(f"Inference: {option} must be one of {', '.join(known)}, got {value!r}.")
-
-
-def _named(states: Sequence[Hashable], indices: IntArray) -> AnyArray:
-    """State names by index, None for -1; an array of objects where names differ in type."""
-    plain = len({type(state) for state in states}) == 1 and not isinstance(states[0], tuple)
-    if plain and (indices >= 0).all():
-        return np.array(states)[indices]
-    names = np.fromiter((*states, None), dtype=object, count=len(states) + 1)
-    chosen: AnyArray = names[indices]
-    return chosen
-
-
-def _only(names: Sequence[str], what: str) -> str:
-    if len(names) != 1:
-        raise QueryError(f"{what}: the model has {', '.join(names)}; pass variable=.")
-    return names[0]
-
-
-def infer(
-    model: object,
-    evidence: object = None,
-    *,
-    dtype: Precision = "float64",
-    device: str = "cpu",
-    on_impossible: Reaction = "raise",
-) -> Beliefs:
-    """Exact posteriors of every variable of a model given evidence.
-
-    Parameters
-    ----------
-    model, evidence, dtype, device, on_impossible
-        As in :class:`Inference`; build that once for many calls.
-
-    Raises
-    ------
-    ModelError, ConversionError, EvidenceError, ImpossibleEvidenceError
-        As :class:`Inference` and :meth:`Inference.posteriors`.
-
-    Examples
-    --------
-    >>> import ghmpp as gh
-    >>> model = gh.Model("coin")
-    >>> coin = model.root("coin", ["fair", "biased"], prior=[0.5, 0.5])
-    >>> toss = coin.children("toss", 3, ["h", "t"], potential=[[0.5, 0.5], [0.9, 0.1]])
-    >>> beliefs = gh.infer(model, {"toss": [["h", "h", "h"]]})
-    >>> beliefs["coin"].round(3)
-    array([[0.146, 0.854]])
-    >>> beliefs.log_evidence.round(3)
-    array([-0.851])
-    """
-    engine = Inference(model, dtype=dtype, device=device, on_impossible=on_impossible)
-    return engine.posteriors(evidence)

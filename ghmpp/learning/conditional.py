@@ -14,6 +14,7 @@ import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray
 from ghmpp.errors import ModelError
+from ghmpp.learning.families import check_formulas
 from ghmpp.learning.formulas import Formulas
 from ghmpp.learning.learnable import Learnable, uniform
 from ghmpp.models.declaration import Declaration
@@ -53,6 +54,7 @@ def read_formulas(parts: Learnable) -> Formulas:
         weights = draw_symbols(formulas, rng)[1]
         for declared in conditional:
             _check_sums(parts, declared, weights[keys[declared.name]])
+        check_formulas(parts, weights)
         _check_masses(parts, formulas.potentials(weights))
     return formulas
 
@@ -112,7 +114,9 @@ def _takes_in(parts: Learnable, above: Declaration) -> bool:
 def _check_masses(parts: Learnable, values: Mapping[str, FloatArray]) -> None:
     """Refuse weights at or below a formula's variables that depend on the symbols."""
     forest, model = parts.model.forest(), parts.model
-    learned = {key: uniform(allowed) for key, allowed in parts.tables.items()}
+    learned = {
+        key: uniform(allowed, parts.groups.get(key)) for key, allowed in parts.tables.items()
+    }
     data: dict[str, AnyArray] = {**forest.data, **learned, **values}
     masses = subtree_masses(replace(forest, data=data, formulas={}, parameters={}))
     for block in forest.blocks.values():

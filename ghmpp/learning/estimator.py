@@ -16,6 +16,7 @@ from ghmpp._arrays import AnyArray, FloatArray
 from ghmpp.errors import ModelError, QueryError
 from ghmpp.inference.queries import Inference
 from ghmpp.learning.em import EM
+from ghmpp.learning.networks import read_problem
 from ghmpp.models.model import Model
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
     Parameters
     ----------
     model
-        A :class:`~ghmpp.models.model.Model` with free tables or symbols. None: the simplest
-        tree, every feature a child of the label (naive Bayes), features cut into ``bins``.
+        What :func:`~ghmpp.learning.em.fit` takes: a :class:`~ghmpp.models.model.Model` with free
+        tables or symbols, a networkx graph or a pgmpy network. None: the simplest tree, every
+        feature a child of the label (naive Bayes), features cut into ``bins``.
     target
         Class of the label, with one variable; None = the root. Its states are the labels.
     features
-        Class that the columns of X belong to, in its order; None = the only class of leaves.
-        Without a model, features may be any numbers; with one, they are its states.
+        Class that the columns of X belong to, in its order; or a list with a variable for each
+        column. None = the columns of a data frame if they are called like variables, else the
+        only class of leaves. Without a model, features may be any numbers; with one, they are
+        its states.
     bins
         Without a model: number of bins per feature, with equal numbers of training rows.
     iterations, smoothing, restarts, tolerance
@@ -63,14 +67,23 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
     >>> X = np.array([[0.1, 3.0], [0.3, 2.5], [0.9, 1.0], [1.1, 0.5]])
     >>> GHMClassifier(bins=2).fit(X, ["a", "a", "b", "b"]).predict([[0.2, np.nan]])
     array(['a'], dtype='<U1')
+
+    With a network, whatever is missing in a row:
+
+    >>> import networkx as nx
+    >>> network = nx.DiGraph([("flu", "fever"), ("flu", "cough"), ("fever", "cough")])
+    >>> nx.set_node_attributes(network, 2, "states")
+    >>> classifier = GHMClassifier(network, target="flu", features=["fever", "cough"])
+    >>> classifier.fit([[0, 0], [0, 1], [1, 1], [1, np.nan]], [0, 0, 1, 1]).predict([[np.nan, 1]])
+    array([1])
     """
 
     def __init__(
         self,
-        model: Model | None = None,
+        model: object = None,
         *,
         target: str | None = None,
-        features: str | None = None,
+        features: str | Sequence[str] | None = None,
         bins: int = 8,
         iterations: int = 80,
         smoothing: float = 0.02,
@@ -98,12 +111,15 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
         """
         X, y = self._validated(X, y)
         check_classification_targets(y)
-        model = self.model
-        if model is None:
+        features = self._named_features()
+        if self.model is None:
             self.classes_, labels = np.unique(y, return_inverse=True)
             self.cuts_ = _borders(X, self.bins)
             model = _simplest(len(self.classes_), X.shape[1], self.bins)
-        self.target_, self.features_ = _roles(model, self.target, self.features)
+        else:
+            known = dict(zip(features, X.T, strict=False)) | {self.target: y}
+            model = read_problem(self.model, known, {}).model
+        self.target_, self.features_ = _roles(model, self.target, self.features, features)
         if self.model is not None:
             self.classes_, labels = np.array(model.variables[self.target_].states), y
         em = EM(
@@ -115,8 +131,9 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
             tolerance=self.tolerance,
             progress=False,
         )
-        em.fit({self.features_: self._states(X), self.target_: labels})
+        em.fit({**self._by_class(X), self.target_: labels})
         self.model_, self.history_ = em.model_, em.history_
+        self._engine = Inference(self.model_)
         return self
 
     def predict(self, X: ArrayLike) -> AnyArray:
@@ -128,7 +145,7 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Posterior probabilities of the labels, shape (rows, classes), rows sum to 1."""
         evidence = self._evidence(X)
-        return Inference(self.model_).posteriors(evidence)[self.target_]
+        return self._inference().posteriors(evidence)[self.target_]
 
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Natural logs of :meth:`predict_proba`; -inf for impossible labels."""
@@ -139,12 +156,42 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Log probability of each row, the label summed out, shape (rows,), natural log."""
         evidence = self._evidence(X)
-        return Inference(self.model_).log_evidence(evidence)
+        return self._inference().log_evidence(evidence)
+
+    def _inference(self) -> Inference:
+        """The engine of the fitted model, which compiles each question once."""
+        engine = getattr(self, "_engine", None)
+        if engine is None or engine.model is not self.model_:
+            engine = self._engine = Inference(self.model_)
+        return engine
+
+    def __getstate__(self) -> dict[str, object]:
+        """What is pickled: all but compiled networks, which the first question makes again."""
+        state: dict[str, object] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_engine"}
 
     def _evidence(self, X: ArrayLike) -> dict[str, AnyArray]:
         check_is_fitted(self, "model_")
         (X,) = self._validated(X)
-        return {self.features_: self._states(X)}
+        return self._by_class(X)
+
+    def _named_features(self) -> tuple[str, ...]:
+        """A variable for each column, as far as told: by ``features``, or by a data frame."""
+        if self.features is None:
+            return tuple(getattr(self, "feature_names_in_", ()))
+        return () if isinstance(self.features, str) else tuple(self.features)
+
+    def _by_class(self, X: AnyArray) -> dict[str, AnyArray]:
+        """Features as evidence."""
+        states = self._states(X)
+        if isinstance(self.features_, str):
+            return {self.features_: states}
+        if X.shape[1] != len(self.features_):
+            raise QueryError(
+                f"GHMClassifier: X has {X.shape[1]} columns, but features names "
+                f"{len(self.features_)} variables: {', '.join(self.features_)}."
+            )
+        return dict(zip(self.features_, states.T, strict=True))
 
     def _validated(self, X: ArrayLike, *y: ArrayLike) -> tuple[AnyArray, ...]:
         """Arrays of the right shape, as scikit-learn checks them; NaN is allowed in X."""
@@ -188,23 +235,34 @@ def _borders(X: FloatArray, bins: int) -> FloatArray:
     return borders
 
 
-def _roles(model: Model, target: str | None, features: str | None) -> tuple[str, str]:
-    """Names of the classes that are the label and the features."""
-    roots = [name for name, declared in model.declarations.items() if declared.parent is None]
+def _roles(
+    model: Model,
+    target: str | None,
+    features: str | Sequence[str] | None,
+    columns: tuple[str, ...],
+) -> tuple[str, str | tuple[str, ...]]:
+    """Names of the classes that are the label and the features, or each feature."""
+    roots = [name for name in model.variables if model.declarations[name].parent is None]
     target = target or _only(model, roots, "target", "one root")
-    features = features or _only(model, model.forest().leaves, "features", "one class of leaves")
-    for name in (target, features):
+    if features is None and columns and model.variables.keys() >= set(columns):
+        features = columns
+    if features is None:
+        features = _only(model, model.forest().leaves, "features", "one class of leaves")
+    several = () if isinstance(features, str) else tuple(features)
+    named = several or (str(features),)
+    for name in (target, *named):
         if name not in model.variables:
             known = ", ".join(model.variables)
             raise QueryError(f"GHMClassifier: no class {name!r}; the model has {known}.")
-    if target == features:
+    if target in named:
         raise QueryError(f"GHMClassifier: target and features are both {target!r}.")
-    if model.variables[target].nodes != 1:
-        raise QueryError(
-            f"GHMClassifier: the target {target!r} has {model.variables[target].nodes} variables; "
-            f"it must have one."
-        )
-    return target, features
+    for role, name in [("target", target), *(("feature", each) for each in several)]:
+        if model.variables[name].nodes != 1:
+            raise QueryError(
+                f"GHMClassifier: the {role} {name!r} has {model.variables[name].nodes} variables; "
+                f"it must have one."
+            )
+    return target, several or named[0]
 
 
 def _only(model: Model, names: Sequence[str], option: str, what: str) -> str:

@@ -80,6 +80,6 @@ class Expectation:
         log_evidence = results.pop(LOG_EVIDENCE).numpy()
         rows = np.flatnonzero(np.isneginf(log_evidence)).tolist()
         if rows:
-            raise impossible_evidence(schedule, self.observations, rows)
+            raise impossible_evidence(forest, self.observations, rows)
         counts = {key: found.numpy() for (_, key), found in results.items()}
         return Expected(counts, log_evidence, float(network.log_partition()))

@@ -1,7 +1,8 @@
 """What a fit learns and what it keeps, with the kept part made directed.
 
-Learned are the tables of edges without potential, the prior of a root without prior on one of
-whose own edges a table is learned, and symbols without value. All else is kept.
+Learned are the tables of edges without potential, free unaries (weights of production rules), the
+prior of a root without prior on one of whose own edges something is learned, and symbols without
+value. All else is kept.
 
 A learned table is a conditional distribution, so it may stand for any unnormalised table above
 the same variables: the total weight below each child state, and a unary there, go into it, and
@@ -14,19 +15,20 @@ kept stays as declared; its partition function is a part of the objective.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ghmpp._arrays import FloatArray
+from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.errors import ModelError
 from ghmpp.models.declaration import Declaration
 from ghmpp.models.expressions import Symbol
 from ghmpp.models.model import Model
 from ghmpp.models.normalized import ROUNDING
 from ghmpp.models.potentials import Stack
+from ghmpp.models.tables import groups
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 
@@ -38,20 +40,35 @@ class Learnable:
     Parameters
     ----------
     model
-        Learned edges have no potential, learned priors are uniform, formulas are as declared.
+        Learned edges have no potential, free unaries stay free, learned priors are uniform,
+        formulas are as declared.
     tables
         Which entries of the learned stacks may be positive, by potential key, bool: (count,
-        parent states, child states) for edges, (1, states) for priors.
+        parent states, child states) for edges, (1, states) for priors and free unaries.
+    groups
+        For free unaries, the group of each state, (states,): a learned unary sums to 1 over each
+        group, such as the rules of one parent state. Other stacks do over their last axis.
     symbols
         The symbols without value, by name, sorted.
     regions
         Where its parts are tied to each other.
+    ties
+        Keys of learned stacks that are one table, by the key that stands for them all.
     """
 
     model: Model
     tables: Mapping[str, BoolArray]
+    groups: Mapping[str, IntArray]
     symbols: Mapping[str, Symbol]
     regions: Regions
+    ties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """All learned keys, by the key that stands for them; mostly for itself alone."""
+        tied = {key for keys in self.ties.values() for key in keys}
+        alone = {key: (key,) for key in self.tables if key not in tied}
+        return {**alone, **self.ties}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,31 +107,64 @@ def learnable(model: Model) -> Learnable:
     unbound = {name for name, value in model.parameters.items() if value is None}
     regions = _regions(model, unbound)
     if not model.free and not regions.priors and not unbound:
-        raise ModelError(
-            f"fit: model {model.name!r} has nothing to learn: every table is given and every "
-            f"symbol has a value; leave out a potential, or a value in bind."
-        )
+        raise nothing_to_learn(model)
     normal = _normal(model, regions)
     merged = [
         _merged(model, declared, normal.declarations[name], regions)
         for name, declared in model.declarations.items()
     ]
     opened = Model.from_declarations(model.name, merged, model.bound)
-    return Learnable(
-        opened, dict(_supports(normal, model, regions)), _symbols(model, unbound), regions
+    supports = dict(_supports(normal, model, regions))
+    free = [each for each in model.declarations.values() if each.free_prior]
+    by_group = {each.name: groups(each, model.declarations) for each in free}
+    return Learnable(opened, supports, by_group, unbound_symbols(model), regions)
+
+
+def nothing_to_learn(model: Model) -> ModelError:
+    """The error for a model in which all is given."""
+    return ModelError(
+        f"fit: model {model.name!r} has nothing to learn: every table is given and every "
+        f"symbol has a value; leave out a potential, or a value in bind."
     )
 
 
-def uniform(allowed: BoolArray) -> FloatArray:
-    """Equal probabilities of the allowed entries over the last axis."""
-    rows: FloatArray = allowed / allowed.sum(axis=-1, keepdims=True)
+def unbound_symbols(model: Model) -> dict[str, Symbol]:
+    """The symbols without value, by name, sorted."""
+    found: dict[str, Symbol] = {}
+    for declared in model.declarations.values():
+        found |= declared.symbols
+    return {name: found[name] for name, value in model.parameters.items() if value is None}
+
+
+def totals(weights: AnyArray, group: IntArray | None = None) -> FloatArray:
+    """For each entry the sum over its row, or over the states of its group; same shape or (.., 1).
+
+    Parameters
+    ----------
+    weights
+        Axes (..., states).
+    group
+        Group of each state, (states,); None = all states of a row are one group.
+    """
+    sums: FloatArray = (
+        weights.sum(axis=-1, keepdims=True)
+        if group is None
+        else np.stack([np.bincount(group, row)[group] for row in weights])
+    )
+    return sums
+
+
+def uniform(allowed: BoolArray, group: IntArray | None = None) -> FloatArray:
+    """Equal probabilities of the allowed entries of each row, or of each group of states."""
+    sums = totals(allowed, group)
+    rows: FloatArray = np.divide(allowed, sums, out=np.zeros(allowed.shape), where=sums > 0)
     return rows
 
 
 def _regions(model: Model, unbound: set[str]) -> Regions:
     declarations = model.declarations
     # A chain is its own parent.
-    above_free = {declared.source for declared in declarations.values() if declared.free}
+    above_free = {declared.source for declared in declarations.values() if declared.free_key}
     priors, formulas, formula_priors, below = set(), set(), set(), set()
     top: dict[str, str] = {}
     for name, declared in declarations.items():
@@ -124,7 +174,7 @@ def _regions(model: Model, unbound: set[str]) -> Regions:
             formula_priors.add(name)
         if declared.parent is None and declared.prior is None and name in above_free:
             priors.add(name)
-        cut = declared.free or name in priors
+        cut = declared.free_key is not None or name in priors
         top[name] = name if cut or declared.parent is None else top[declared.parent]
         if cut or declared.parent in below:
             below.add(name)
@@ -137,18 +187,11 @@ def _has(stack: Stack | None, symbols: set[str]) -> bool:
     return stack is not None and not symbols.isdisjoint(stack.symbols)
 
 
-def _symbols(model: Model, unbound: set[str]) -> dict[str, Symbol]:
-    found: dict[str, Symbol] = {}
-    for declared in model.declarations.values():
-        found |= declared.symbols
-    return {name: found[name] for name in sorted(unbound)}
-
-
 def _supports(normal: Model, model: Model, regions: Regions) -> Iterator[tuple[str, BoolArray]]:
     """Entries of the learned stacks that what is given leaves possible."""
     for name, declared in model.declarations.items():
         found = normal.declarations[name]
-        if name in regions.priors and found.prior is not None:
+        if (name in regions.priors or declared.free_prior) and found.prior is not None:
             yield name, found.prior.entries > 0
         if declared.free and found.potential is not None:
             allowed = found.potential.entries > 0
@@ -170,8 +213,8 @@ def _stand_in(
 ) -> Declaration:
     """Uniform tables for what is learned or stays as declared: they send no mass upwards."""
     name = declared.name
-    if name in regions.kept | regions.formula_priors:
-        declared = replace(declared, prior=None)
+    if name in regions.kept | regions.formula_priors or declared.free_prior:
+        declared = replace(declared, prior=None, free_prior=False)
     if declared.source is None or not (declared.free or name in regions.kept | regions.formulas):
         return declared
     shape = 1, len(declarations[declared.source].space), len(declared.space)
@@ -187,7 +230,9 @@ def _merged(
     if not declared.free and name not in regions.kept | regions.formulas:
         potential = _closest(model, potential, normal.potential)
     prior = declared.prior
-    if name in regions.priors:
+    if declared.free_prior:
+        prior = None
+    elif name in regions.priors:
         prior = Stack("table", np.ones((1, len(declared.space))))
     elif name not in regions.kept | regions.formulas | regions.formula_priors:
         absorbed = declared.free and declared.parent is not None
@@ -197,10 +242,13 @@ def _merged(
 
 def _refuse_untying(declared: Declaration, normal: Declaration) -> None:
     """Refuse a learned table that different masses below would make different from node to node."""
-    if declared.free and normal.potential is not None and normal.potential.rows > declared.count:
+    stack, rows = normal.potential, declared.count
+    if declared.free_prior:
+        stack, rows = normal.prior, 1
+    if declared.free_key and stack is not None and stack.rows > rows:
         raise ModelError(
-            f"fit: the table {declared.key!r} is to be learned and shared, but what is given at "
-            f"and below {declared.name!r} weighs its states differently from node to node, so "
+            f"fit: the table {declared.free_key!r} is to be learned and shared, but what is given "
+            f"at and below {declared.name!r} weighs its states differently from node to node, so "
             f"that each node would need its own table; make the given tables row-stochastic and "
             f"unaries equal for all nodes."
         )

@@ -6,15 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.learning.ascent import climb
 from ghmpp.learning.expectation import Expectation
 from ghmpp.learning.formulas import Formulas
-from ghmpp.learning.learnable import BoolArray
+from ghmpp.learning.learnable import BoolArray, totals
 
 
 def new_table(
-    counts: FloatArray, smoothing: float, allowed: BoolArray, before: FloatArray
+    counts: FloatArray,
+    smoothing: float,
+    allowed: BoolArray,
+    before: FloatArray,
+    group: IntArray | None = None,
 ) -> FloatArray:
     r"""Row-stochastic tables that maximise ``sum (counts + smoothing) log table``.
 
@@ -30,6 +34,8 @@ def new_table(
         Entries that may be positive, same shape.
     before
         Tables of the same shape; rows without counts stay what they were.
+    group
+        Group of each state where groups of states sum to 1 instead of rows, (states,).
 
     Examples
     --------
@@ -39,8 +45,8 @@ def new_table(
            [0.5 , 0.5 ]])
     """
     weights = counts + smoothing * allowed
-    totals = weights.sum(axis=-1, keepdims=True)
-    table: FloatArray = np.divide(weights, totals, out=before.copy(), where=totals > 0)
+    sums = totals(weights, group)
+    table: FloatArray = np.divide(weights, sums, out=before.copy(), where=sums > 0)
     return table
 
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from ghmpp._arrays import AnyArray, FloatArray, read_only
+from ghmpp._arrays import AnyArray, FloatArray, IntArray, read_only
 from ghmpp.errors import ModelError
 from ghmpp.learning.conditional import draw_symbols
 from ghmpp.learning.formulas import Formulas
-from ghmpp.learning.learnable import BoolArray, Learnable, uniform
+from ghmpp.learning.learnable import BoolArray, Learnable, totals, uniform
 from ghmpp.models.declaration import Declaration
 from ghmpp.models.expand import tied_keys
 from ghmpp.models.expressions import exact_entries, symbols_of
@@ -29,7 +29,8 @@ class Parameters:
     ----------
     tables
         Row-stochastic stacks by potential key, linear: learned edges (count, parent states,
-        child states), learned priors (1, states).
+        child states), learned priors (1, states), free unaries (1, states) that sum to 1 over
+        each group of states.
     symbols
         Values of the symbols, in the order of ``Formulas.symbols``, shape (symbols,).
     potentials
@@ -51,8 +52,8 @@ def initial(
     parts, formulas
         What is learned.
     seed
-        Tables as in :meth:`~ghmpp.models.model.Model.initialise` (impossible entries 0), priors
-        uniform, symbols at random.
+        What the model leaves free as in :meth:`~ghmpp.models.model.Model.initialise` (impossible
+        entries 0), other priors uniform, symbols at random.
     start
         A model of the same classes, whose tables and symbols are used where it has them.
 
@@ -63,10 +64,11 @@ def initial(
     """
     drawn = random_stacks(parts.model.declarations, seed)
     tables = {
-        key: _rows(drawn.get(key, np.ones(allowed.shape)), allowed)
+        key: _rows(drawn.get(key, np.ones(allowed.shape)), allowed, parts.groups.get(key))
         for key, allowed in parts.tables.items()
     }
     if start is not None:
+        _check_states(parts, start)
         tables |= dict(_started(parts, start))
     return Parameters(tables, *_symbols(formulas, seed, start))
 
@@ -92,7 +94,7 @@ def _filled(
     """The class with its learned table and prior, its formula directed where it must be."""
     if declared.name in tables:
         prior = Stack("table", read_only(tables[declared.name].copy()))
-        declared = replace(declared, prior=prior)
+        declared = replace(declared, prior=prior, free_prior=False)
     if key in tables:
         table = Stack("table", read_only(tables[key].copy()))
         return replace(declared, potential=table)
@@ -116,14 +118,40 @@ def _started(parts: Learnable, start: Model) -> Iterator[tuple[str, FloatArray]]
             (declared.key, None if given is None else given.potential),
             (name, None if given is None else given.prior),
         ):
-            if key not in parts.tables or stack is None:
+            if given is None or stack is None or key not in parts.tables:
                 continue
             entries = stack.numeric(start.bound, f"start, {key!r}")
             if entries is not None:
-                yield key, _fitting(entries, parts.tables[key], key)
+                entries = _in_order(entries, start, given, declared)
+                yield key, _fitting(entries, parts.tables[key], parts.groups.get(key), key)
 
 
-def _fitting(entries: AnyArray, allowed: BoolArray, key: str) -> FloatArray:
+def _check_states(parts: Learnable, start: Model) -> None:
+    """Refuse a start whose variables have other states."""
+    for name in parts.model.variables:
+        known = parts.model.declarations[name].space
+        given = start.declarations.get(name)
+        if given is None or len(given.space) != len(known):
+            continue  # where a table is taken from it, its shape is refused
+        if tuple(given.space.names) != tuple(known.names):
+            raise ModelError(
+                f"start: the variable {name!r} has the states {given.space.listed()}, but in the "
+                f"model {known.listed()}; give both the same, in the same order."
+            )
+
+
+def _in_order(
+    entries: AnyArray, start: Model, given: Declaration, declared: Declaration
+) -> AnyArray:
+    """The table of a family with the parents in the order of the model to fit."""
+    if given.scope == declared.scope or set(given.scope) != set(declared.scope):
+        return entries
+    sizes = [len(start.declarations[name].space) for name in given.scope]
+    axes = [given.scope.index(name) for name in declared.scope]
+    return entries.reshape(sizes).transpose(axes).reshape(1, -1)
+
+
+def _fitting(entries: AnyArray, allowed: BoolArray, group: IntArray | None, key: str) -> FloatArray:
     """A stack with its rows normalised, repeated if it is shared by all ranks."""
     shape = allowed.shape
     if entries.shape not in (shape, (1, *shape[1:])) or entries.dtype.kind != "f":
@@ -131,14 +159,14 @@ def _fitting(entries: AnyArray, allowed: BoolArray, key: str) -> FloatArray:
             f"start: the potential {key!r} must have shape {shape}, got {entries.shape}; start "
             f"from a model with the same classes, such as a fitted one."
         )
-    return _rows(np.broadcast_to(entries, shape), allowed)
+    return _rows(np.broadcast_to(entries, shape), allowed, group)
 
 
-def _rows(weights: FloatArray, allowed: BoolArray) -> FloatArray:
-    """Rows normalised over the allowed entries; rows without weight uniform."""
+def _rows(weights: FloatArray, allowed: BoolArray, group: IntArray | None) -> FloatArray:
+    """Rows (or groups of states) normalised over the allowed entries; without weight uniform."""
     weights = weights * allowed
-    sums = weights.sum(axis=-1, keepdims=True)
-    rows: FloatArray = np.divide(weights, sums, out=uniform(allowed), where=sums > 0)
+    sums = totals(weights, group)
+    rows: FloatArray = np.divide(weights, sums, out=uniform(allowed, group), where=sums > 0)
     return rows
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from ghmpp._arrays import AnyArray
 from ghmpp.learning.conditional import read_formulas
 from ghmpp.learning.expectation import Expectation, Expected
+from ghmpp.learning.families import is_junction, learnable_families
 from ghmpp.learning.formulas import Formulas
 from ghmpp.learning.learnable import Learnable, learnable
 from ghmpp.learning.maximisation import log_prior, new_symbols, new_table
 from ghmpp.learning.parameters import Parameters, fitted, initial
+from ghmpp.learning.ties import added, spread, tied
 from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
 
@@ -43,7 +45,8 @@ class Task:
 
     def initial(self, seed: int, start: Model | None) -> Parameters:
         """Where a run starts, see :func:`ghmpp.learning.parameters.initial`."""
-        return initial(self.parts, self.formulas, seed, start)
+        found = initial(self.parts, self.formulas, seed, start)
+        return replace(found, tables=spread(self.parts, found.tables))
 
     def expect(self, parameters: Parameters) -> Expected:
         """The E-step.
@@ -57,18 +60,23 @@ class Task:
 
     def maximise(self, before: Parameters, expected: Expected) -> Parameters:
         """The M-step: parameters whose objective is at least as high."""
-        counts = expected.counts
         tables = {
-            key: new_table(counts[key], self.smoothing, allowed, before.tables[key])
-            for key, allowed in self.parts.tables.items()
+            key: new_table(
+                counts,
+                self.smoothing,
+                self.parts.tables[key],
+                before.tables[key],
+                self.parts.groups.get(key),
+            )
+            for key, counts in added(self.parts, expected.counts).items()
         }
-        after = replace(before, tables=tables)
+        after = replace(before, tables=spread(self.parts, tables))
         if not self.formulas.symbols:
             return after
         theta = new_symbols(
             self.formulas,
             before.symbols,
-            counts,
+            expected.counts,
             self.rows,
             partition=self.partition,
             data=self._data(after),
@@ -76,13 +84,13 @@ class Task:
         weights = self.formulas.weights(theta)
         if weights is None:
             return after
-        return Parameters(tables, theta, self.formulas.potentials(weights))
+        return Parameters(after.tables, theta, self.formulas.potentials(weights))
 
     def log_prior(self, parameters: Parameters) -> float:
         """Log Dirichlet density of the learned tables, up to a constant."""
         return sum(
-            log_prior(parameters.tables[key], self.smoothing, allowed)
-            for key, allowed in self.parts.tables.items()
+            log_prior(parameters.tables[key], self.smoothing, self.parts.tables[key])
+            for key in self.parts.shared
         )
 
     def model(self, parameters: Parameters) -> Model:
@@ -95,21 +103,40 @@ class Task:
 
 
 def make_task(
-    model: Model, observations: Mapping[str, Observation], rows: int, smoothing: float
+    model: Model,
+    observations: Mapping[str, Observation],
+    rows: int,
+    smoothing: float,
+    tie: Mapping[str, str] | None = None,
 ) -> Task:
     """Split the model, make its given part directed, and plan the E-steps.
+
+    Parameters
+    ----------
+    model
+        With something to learn.
+    observations, rows
+        The data.
+    smoothing
+        Pseudo count of every entry of a learned table.
+    tie
+        Which tables are one, see :func:`ghmpp.learning.ties.tied`.
 
     Raises
     ------
     ModelError
-        If nothing is to be learned, or the given part cannot be made directed.
+        If nothing is to be learned, the given part cannot be made directed, or tables cannot be
+        tied.
     """
-    parts = learnable(model)
+    split = learnable_families if is_junction(model) else learnable
+    parts = tied(split(model), tie or {})
     formulas = read_formulas(parts)
     forest = parts.model.forest()
     symbolic = set(forest.formulas) - set(forest.data)
     partition = None
-    if symbolic - formulas.conditional:
+    # The distributions of a network have mass 1 whatever the symbols are.
+    network = is_junction(model) and parts.tables
+    if symbolic - formulas.conditional and not network:
         partition = Expectation(forest, symbolic, {})
     wanted = symbolic | set(parts.tables)
     return Task(

@@ -1,25 +1,97 @@
-"""From variables and potentials on a graph to a model: names, trees, roots, declarations."""
+"""From variables and factors to a model: a tree where they form one, else a junction tree."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ghmpp._arrays import AnyArray
 from ghmpp.errors import ConversionError
 from ghmpp.models.declaration import Declaration, check_name
-from ghmpp.models.factors import Factor, Node
+from ghmpp.models.factors import (
+    Factor,
+    Factors,
+    Node,
+    Tables,
+    free_priors,
+    products,
+    unary_tables,
+)
+from ghmpp.models.junction import junction_model
 from ghmpp.models.model import Model
 from ghmpp.models.potentials import PotentialLike
+from ghmpp.models.rooting import rooted, unknown_root
+from ghmpp.models.rooting import shortened as shortened
 from ghmpp.models.states import read_states
 from ghmpp.models.tables import with_potential, with_prior
 
 if TYPE_CHECKING:
     import networkx as nx
 
-NOT_YET = "joint potentials of three or more variables and loops are not supported yet"
+
+def model_of(
+    graph: Factors,
+    *,
+    root: str | None = None,
+    together: Collection[tuple[str, ...]] = (),
+) -> Model:
+    """The model that some factors describe, one visible class per variable.
+
+    A plain tree where every factor has one or two variables and they close no cycle, with the
+    edges of conditional distributions from parent to child, and all other trees rooted at their
+    centre; else, or where sets of variables are wanted ``together``, a junction tree.
+
+    Parameters
+    ----------
+    graph
+        Variables and factors. In a tree, a table may be None: it is learned later.
+    root
+        Variable that becomes the root of its tree, or of its junction tree.
+    together
+        Sets of variables whose joint posterior will be asked.
+
+    Raises
+    ------
+    ConversionError
+        If factors do not fit their variables, or a table is missing outside of a tree.
+    ModelError
+        If names, states or tables are wrong.
+    TreewidthError
+        If the cliques of the junction tree do not fit into memory.
+
+    Examples
+    --------
+    >>> from ghmpp.models.factors import Factor
+    >>> nodes = {"sun": Node(["no", "yes"]), "ice": Node(2), "sea": Node(2)}
+    >>> table = np.array([[0.9, 0.1], [0.4, 0.6]])
+    >>> tree = (Factor(("sun", "ice"), table, "ice"), Factor(("sun", "sea"), table, "sea"))
+    >>> model_of(Factors("day", nodes, tree))
+    Model 'day': 3 classes, 3 variables
+      sun  1 node  2 states  root
+      ice  1 node  2 states  1 per sun, 1 table
+      sea  1 node  2 states  1 per sun, 1 table, tied to sun->ice
+    >>> loop = (*tree, Factor(("ice", "sea"), table))
+    >>> print(repr(model_of(Factors("day", nodes, loop))).splitlines()[0])
+    Model 'day': 3 classes, 3 variables, treewidth 2, largest clique (sun, ice, sea) with 8 states
+    """
+    links = _links(graph)
+    if root is not None and root not in graph.nodes:
+        raise unknown_root(root, graph.nodes)
+    if together or links is None:
+        return junction_model(graph, together=together, root=root)
+    pairs = products(factor for factor in graph.factors if len(factor.variables) == 2)
+    unaries = unary_tables(graph)
+    parents = _directed(graph, pairs) if root is None else None
+    parents = rooted(links, root) if parents is None else parents
+    potentials = {
+        child: _oriented(pairs, parent, child)
+        for child, parent in parents.items()
+        if parent is not None
+    }
+    nodes = {n: Node(v.states, v.values, unaries[n]) for n, v in graph.nodes.items()}
+    return assemble(graph.name, nodes, parents, potentials, free_priors(graph))
 
 
 def string_names(nodes: Iterable[Hashable]) -> dict[Hashable, str]:
@@ -36,13 +108,46 @@ def string_names(nodes: Iterable[Hashable]) -> dict[Hashable, str]:
     return names
 
 
+def open_families(
+    graph: nx.Graph[Any], names: Mapping[Hashable, str], nodes: Mapping[str, Node]
+) -> Iterator[Factor]:
+    """What is to be learned in a directed graph with several parents per node.
+
+    Parameters
+    ----------
+    graph
+        Edges from parent to child, with or without the attribute ``potential``.
+    names, nodes
+        Names of its nodes, and the variables by name.
+
+    Yields
+    ------
+    Factor
+        Without table: the distribution of each node given its parents where no edge into it has
+        a potential, and of parents of such a node that have neither parents nor a prior.
+    """
+    arrows = cast("nx.DiGraph[Any]", graph)
+    given = {
+        below for _, below, data in arrows.edges(data=True) if data.get("potential") is not None
+    }
+    learned = [node for node in arrows if arrows.in_degree(node) and node not in given]
+    for node in learned:
+        scope = (*arrows.predecessors(node), node)
+        yield Factor(tuple(names[each] for each in scope), None, names[node])
+    for node in arrows:
+        above = not arrows.in_degree(node) and any(n in learned for n in arrows.successors(node))
+        if above and nodes[names[node]].prior is None:
+            yield Factor((names[node],), None, names[node])
+
+
 def assemble(
     name: str,
     nodes: Mapping[str, Node],
     parents: Mapping[str, str | None],
     potentials: Mapping[str, PotentialLike | None],
+    free: Collection[str] = (),
 ) -> Model:
-    """A model with one class per variable.
+    """A tree with one class per variable.
 
     Parameters
     ----------
@@ -55,6 +160,8 @@ def assemble(
     potentials
         Potential of the edge to the parent by name of the child, axes (parent states, child
         states); None = free.
+    free
+        Roots whose prior is to be learned.
 
     Raises
     ------
@@ -66,139 +173,48 @@ def assemble(
         check_name(child, known, parent)
         node = nodes[child]
         space = read_states(node.states, node.values, f"variable {child!r}")
-        declared = Declaration(child, space, parent)
+        declared = Declaration(child, space, parent, free_prior=child in free, untied=True)
         if parent is not None:
             declared = with_potential(declared, known[parent], potentials[child])
         known[child] = with_prior(declared, node.prior)
     return Model.from_declarations(name, known.values())
 
 
-def assemble_factors(
-    name: str, nodes: Mapping[str, Node], factors: Iterable[Factor], root: str | None
-) -> Model:
-    """A model from tables over one or two variables; tables on the same variables multiply.
-
-    Raises
-    ------
-    ConversionError
-        If a factor has three or more variables, or the factors close a cycle.
-    ModelError
-        If names, states or tables are wrong.
-    """
+def _links(graph: Factors) -> nx.Graph[str] | None:
+    """The undirected forest that factors of one or two variables form; None where they do not."""
     import networkx as nx
 
-    graph: nx.Graph[str] = nx.Graph()
-    graph.add_nodes_from(nodes)
-    tables: dict[tuple[str, ...], AnyArray | None] = {}
-    for factor in factors:
-        scope, table = factor.variables, factor.table
-        if len(scope) not in (1, 2):
-            raise ConversionError(
-                f"a factor has the {len(scope)} variables {', '.join(scope)}; {NOT_YET}."
-            )
-        if scope[::-1] in tables:
-            scope, table = scope[::-1], None if table is None else table.T
-        tables[scope] = _product(scope, tables[scope], table) if scope in tables else table
-        graph.add_edges_from([scope] if len(scope) == 2 else [])
-    parents = rooted(graph, root)
-    potentials = {
-        child: _oriented(tables, parent, child)
-        for child, parent in parents.items()
-        if parent is not None
+    links: nx.Graph[str] = nx.Graph()
+    links.add_nodes_from(graph.nodes)
+    for factor in graph.factors:
+        scope = factor.variables
+        if not 1 <= len(set(scope)) == len(scope) <= 2 or not links.nodes >= set(scope):
+            return None
+        links.add_edges_from([scope] if len(scope) == 2 else [])
+    return links if len(links) and nx.is_forest(links) else None
+
+
+def _directed(graph: Factors, pairs: Tables) -> dict[str, str | None] | None:
+    """Parents as conditional distributions say, parents first; None where they do not say it."""
+    import networkx as nx
+
+    arrows: nx.DiGraph[str] = nx.DiGraph()
+    arrows.add_nodes_from(graph.nodes)
+    for factor in graph.factors:
+        if len(factor.variables) == 2:
+            if factor.child not in factor.variables:
+                return None
+            arrows.add_edge(*sorted(factor.variables, key=lambda name: name == factor.child))
+    if len(arrows.edges) < len(pairs) or any(count > 1 for _, count in arrows.in_degree()):
+        return None
+    return {
+        name: next(iter(arrows.predecessors(name)), None) for name in nx.topological_sort(arrows)
     }
-    with_priors = {
-        node: Node(record.states, record.values, tables.get((node,)))
-        for node, record in nodes.items()
-    }
-    return assemble(name, with_priors, parents, potentials)
 
 
-def rooted(graph: nx.Graph[str], root: str | None = None) -> dict[str, str | None]:
-    """Parent of each node of an undirected forest, parents before children; None for roots.
-
-    Parameters
-    ----------
-    graph
-        An undirected forest.
-    root
-        Root of its tree; all other trees are rooted at their centre (of two centres the one that
-        comes first in the graph), which gives the smallest depth.
-
-    Raises
-    ------
-    ConversionError
-        If the graph has a cycle, or ``root`` is none of its nodes.
-    """
-    import networkx as nx
-
-    if root is not None and root not in graph:
-        raise ConversionError(f"root: no node {root!r}; the nodes are: {shortened(graph)}.")
-    if len(graph) and not nx.is_forest(graph):
-        raise cycle_error(graph)
-    parents: dict[str, str | None] = {}
-    position = {node: k for k, node in enumerate(graph)}
-    for tree in nx.connected_components(graph):
-        start = root if root in tree else min(_centres(graph, tree), key=position.__getitem__)
-        parents[str(start)] = None
-        parents.update((child, parent) for parent, child in nx.bfs_edges(graph, start))
-    return parents
-
-
-def cycle_error(graph: nx.Graph[str]) -> ConversionError:
-    """The error for a graph that has a cycle, which it names."""
-    import networkx as nx
-
-    nodes = [str(edge[0]) for edge in nx.find_cycle(graph)]
-    arrow = " -> " if graph.is_directed() else " - "
-    return ConversionError(
-        f"the graph has the cycle {arrow.join([*nodes, nodes[0]])}, but a model is a forest; "
-        f"{NOT_YET}: remove an edge of the cycle, or merge variables."
-    )
-
-
-def shortened(names: Iterable[object]) -> str:
-    """The first names, for messages."""
-    listed = [str(name) for name in names]
-    return ", ".join(listed if len(listed) <= 12 else [*listed[:10], f"... ({len(listed)} in all)"])
-
-
-def _centres(graph: nx.Graph[str], tree: Collection[str]) -> list[str]:
-    """The one or two nodes that remain when leaves are taken off, layer by layer."""
-    degree = {node: graph.degree(node) for node in tree}
-    layer = [node for node in tree if degree[node] <= 1]
-    remaining = len(tree)
-    while remaining > 2:
-        remaining -= len(layer)
-        inner = []
-        for leaf in layer:
-            for node in graph[leaf]:
-                degree[node] -= 1
-                if degree[node] == 1:
-                    inner.append(node)
-        layer = inner
-    return layer
-
-
-def _product(scope: tuple[str, ...], first: AnyArray | None, second: AnyArray | None) -> AnyArray:
-    """Product of two tables on the same variables."""
-    if first is None or second is None:
-        raise ConversionError(
-            f"factors on {', '.join(scope)}: a table to be learned must be the only one there."
-        )
-    if np.shape(first) != np.shape(second):
-        raise ConversionError(
-            f"factors on {', '.join(scope)} have the shapes {np.shape(first)} and "
-            f"{np.shape(second)}, which must be equal."
-        )
-    product: AnyArray = first * second
-    return product
-
-
-def _oriented(
-    tables: Mapping[tuple[str, ...], AnyArray | None], parent: str, child: str
-) -> AnyArray | None:
+def _oriented(tables: Tables, parent: str, child: str) -> AnyArray | None:
     """The table of an edge with axes (parent states, child states)."""
     if (parent, child) in tables:
         return tables[parent, child]
     table = tables[child, parent]
-    return None if table is None else table.T
+    return None if table is None else np.transpose(table)

@@ -2,13 +2,14 @@ r"""The assumptions of arXiv:2404.18444 and the constants that appear in them, p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ghmpp._arrays import FloatArray
 from ghmpp.models.forest import Edge, Forest
+from ghmpp.models.rule_levels import rule_name
 
 if TYPE_CHECKING:
     from ghmpp.models.model import Model
@@ -26,7 +27,8 @@ class EdgeAssumptions:
         Key of its potential in ``Forest.data``.
     factorised
         Whether the weight of the children is a product over the children (Assumption 1); true
-        for every pairwise potential.
+        for every pairwise potential, not for joint rules, whose table has a column for each tuple
+        of children.
     bound
         The smallest K with all entries, as given, in [1/K, K] (Assumption 2); inf with zeros.
     diameters
@@ -54,7 +56,7 @@ class Assumptions:
     model
         Name of the model.
     assumption_1
-        Potentials factorise over children.
+        Potentials factorise over children; joint rules do not.
     assumption_2
         All tables are bounded: ``bound`` is finite. The priors are not part of it.
     bound
@@ -104,10 +106,17 @@ def assumptions(model: Model) -> Assumptions:
     model.require_complete()
     forest = model.forest()
     classes = {
-        (forest.blocks[edge.parent].variable, forest.blocks[edge.child].variable): edge
+        forest.blocks[edge.child].variable: (forest.blocks[edge.parent].variable, edge)
         for edge in forest.edges.values()
     }
-    edges = tuple(_edge(forest, edge, "->".join(names)) for names, edge in classes.items())
+    rules = {rule_name(name): name for name in model.rules}
+    edges = tuple(
+        _rules(model, parent, rules[child])
+        if child in rules
+        else _edge(forest, edge, f"{parent}->{child}")
+        for child, (parent, edge) in classes.items()
+        if parent not in rules
+    )
     bound = max((edge.bound for edge in edges), default=1.0)
     factorised = all(edge.factorised for edge in edges)
     return Assumptions(model.name, factorised, bool(np.isfinite(bound)), bound, edges)
@@ -140,6 +149,20 @@ def _edge(forest: Forest, edge: Edge, name: str) -> EdgeAssumptions:
     return EdgeAssumptions(
         name, edge.key, True, bound, diameters, tuple(float(np.tanh(d / 4)) for d in diameters)
     )
+
+
+def _rules(model: Model, parent: str, child: str) -> EdgeAssumptions:
+    """Of joint rules; a table is made of them only where every tuple has one."""
+    rules, stack = model.rules[child], model.forest().data[rule_name(child)][0]
+    states = [len(model.declarations[name].space) for name in (parent, child)]
+    bound, diameter = np.inf, np.inf
+    if len(rules) >= states[0] * states[1] ** rules.ranks:
+        table = replace(rules, weights=stack).to_table(*states).reshape(states[0], -1)
+        bound = float(max(table.max(), 1 / table.min())) if table.min() > 0 else np.inf
+        diameter = birkhoff_diameter(table)
+    contraction = float(np.tanh(diameter / 4))
+    name, factorised = f"{parent}->{child}", rules.ranks == 1
+    return EdgeAssumptions(name, rule_name(child), factorised, bound, (diameter,), (contraction,))
 
 
 def _range(values: tuple[float, ...]) -> str:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ghmpp.errors import ConversionError
 from ghmpp.models import convert_networkx
+from ghmpp.models.assembly import model_of
 from ghmpp.models.convert_networkx import from_networkx as from_networkx
 from ghmpp.models.convert_networkx import to_networkx as to_networkx
 from ghmpp.models.convert_pgmpy import from_pgmpy as from_pgmpy
 from ghmpp.models.convert_pgmpy import is_pgmpy
 from ghmpp.models.convert_pgmpy import pgmpy_names as pgmpy_names
 from ghmpp.models.convert_pgmpy import to_pgmpy as to_pgmpy
+from ghmpp.models.factors import Factors
 from ghmpp.models.model import Model
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ def as_model(described: object) -> Model:
     Parameters
     ----------
     described
-        A :class:`Model`, a graph as in :func:`from_networkx`, or a pgmpy model as in
-        :func:`from_pgmpy`.
+        A :class:`Model`, a graph as in :func:`from_networkx`, a pgmpy model as in
+        :func:`from_pgmpy`, or :class:`~ghmpp.models.factors.Factors`.
 
     Raises
     ------
@@ -44,6 +46,8 @@ def as_model(described: object) -> Model:
 
     if isinstance(described, Model):
         return described
+    if isinstance(described, Factors):
+        return model_of(described)
     # Models of pgmpy are networkx graphs too, so pgmpy comes first.
     if is_pgmpy(described):
         return from_pgmpy(described)

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ghmpp._arrays import AnyArray
 from ghmpp.errors import ConversionError
-from ghmpp.models.assembly import (
-    NOT_YET,
-    assemble,
-    assemble_factors,
-    cycle_error,
-    rooted,
-    string_names,
-)
-from ghmpp.models.factors import Factor, Node
+from ghmpp.models.assembly import assemble, model_of, open_families, string_names
+from ghmpp.models.factors import Factor, Factors, Node
+from ghmpp.models.index_maps import zeros_and_ones
 from ghmpp.models.model import Model
-from ghmpp.models.potentials import PotentialLike
+from ghmpp.models.potentials import PotentialLike, read_potential
+from ghmpp.models.rooting import cycle_error, rooted
+from ghmpp.models.states import read_states
+from ghmpp.models.unfold import factors_of
 
 if TYPE_CHECKING:
     import networkx as nx
 
+NODE = ("states", "cardinality", "values", "prior", "bipartite", "variable")
+FACTOR = ("variables", "potential", "bipartite", "child")
+EDGE = ("potential", "axes")
+# Ratio of equal letters from which on a name is taken for a misspelt one: "state", not "status".
+ALIKE = 0.85
+
 
 def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Model:
-    """The model that a networkx graph describes, with one class per node.
+    """The model that a networkx graph describes, with one visible class per node.
 
     Three kinds of graph are understood:
 
-    - a ``DiGraph`` with edges from parent to child, every node having at most one parent;
-    - an undirected ``Graph`` without cycles, rooted at its centre unless ``root`` is given;
+    - a ``DiGraph`` with edges from parent to child;
+    - an undirected ``Graph``, rooted at its centre unless ``root`` is given;
     - a bipartite factor graph, as :meth:`Model.factor_graph` makes it: nodes with the attribute
-      ``bipartite=1`` are factors with the attributes ``variables`` and ``potential``.
+      ``bipartite=1`` are factors with the attributes ``variables`` and ``potential``, and
+      ``child`` where they are the distribution of that one of their variables.
+
+    The mass of a configuration is the product of all potentials. Where a node has two parents,
+    edges close a cycle or a factor has three variables or more, the model is a junction tree,
+    see :mod:`ghmpp.models.junction`.
 
     Parameters
     ----------
@@ -44,8 +54,10 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
         ``Variable.children`` takes for one child, with axes (parent states, child states); a
         missing one is free. In an undirected graph an edge may also have ``axes=(u, v)``: the
         nodes that the axes of its potential belong to; without it the first axis belongs to the
-        node that was added to the graph first. Nodes that are not strings are called
-        ``str(node)``.
+        node that was added to the graph first. Where no edge into a node has a potential, the
+        distribution of the node given all its parents is free. Nodes that are not strings are
+        called ``str(node)``. Attributes with other names are free, but one that is called almost
+        like these ("state", "potentials") is taken for a slip and refused.
     root
         Node that becomes the root of its tree; undirected graphs and factor graphs only.
 
@@ -57,10 +69,12 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
     Raises
     ------
     ConversionError
-        For a cycle, two parents, parallel edges, a factor over three or more variables, missing
-        states, or names that clash.
+        For a directed cycle, parallel edges, missing states or names that clash; outside of a
+        tree also for missing potentials.
     ModelError
         If states, priors or potentials are wrong.
+    TreewidthError
+        If the cliques of a junction tree do not fit into memory.
 
     Examples
     --------
@@ -74,6 +88,8 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
       bias  1 node  2 states  root
       coin  1 node  2 states  1 per bias, 1 table
     """
+    import networkx as nx
+
     if graph.is_multigraph():
         raise ConversionError(
             "the graph is a multigraph, whose parallel edges have no meaning here; "
@@ -87,6 +103,8 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
         return _from_factor_graph(graph, name, start)
     names = string_names(graph)
     nodes = {names[node]: _node(node, data) for node, data in graph.nodes(data=True)}
+    for above, below, data in graph.edges(data=True):
+        _check_attributes(f"edge {above!r} - {below!r}", data, EDGE)
     if graph.is_directed():
         if root is not None:
             raise ConversionError(
@@ -95,7 +113,10 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
             )
         parents = _directed_parents(cast("nx.DiGraph[Any]", graph), names)
     else:
-        parents = rooted(_skeleton(graph, names), start)
+        skeleton = _skeleton(graph, names)
+        parents = rooted(skeleton, start) if nx.is_forest(skeleton) else None
+    if parents is None:
+        return model_of(_pairwise(graph, name, names, nodes), root=start)
     return assemble(name, nodes, parents, _potentials(graph, names, parents))
 
 
@@ -123,30 +144,43 @@ def factor_graph(model: Model) -> nx.Graph[str]:
     -------
     networkx.Graph
         Variables have ``bipartite=0``, ``states``, ``values`` and ``cardinality``; factors have
-        ``bipartite=1``, ``variables`` (names, parent first) and ``potential`` (one axis each).
-        Factors are called "parent->child", or "->variable" for priors.
+        ``bipartite=1``, ``variables`` (names, parent first), ``potential`` (one axis each), and
+        ``child`` where they are the distribution of a variable.
+        Factors are called "parent->child", "->variable" for priors, and "a, b, c" for more.
     """
+    return bipartite(factors_of(model))
+
+
+def bipartite(source: Factors) -> nx.Graph[str]:
+    """The bipartite graph of variables and factors, see :func:`factor_graph`."""
     import networkx as nx
 
-    source = model.graph()
-    graph: nx.Graph[str] = nx.Graph(name=model.name)
-    for name, data in source.nodes(data=True):
-        states = data["states"]
+    graph: nx.Graph[str] = nx.Graph(name=source.name)
+    for name, node in source.nodes.items():
+        states = tuple(read_states(node.states, node.values, name).names)
         graph.add_node(
-            name, bipartite=0, states=states, values=data["values"], cardinality=len(states)
+            name, bipartite=0, states=states, values=node.values, cardinality=len(states)
         )
-    for name, data in source.nodes(data=True):
-        if data["prior"] is not None:
-            _add_factor(graph, (name,), data["prior"])
-    for parent, child, data in source.edges(data=True):
-        _add_factor(graph, (parent, child), data["potential"])
+    for name, node in source.nodes.items():
+        if node.prior is not None:
+            _add_factor(graph, (name,), node.prior)
+    for factor in source.factors:
+        _add_factor(graph, factor.variables, factor.table, factor.child)
     return graph
 
 
-def _add_factor(graph: nx.Graph[str], variables: tuple[str, ...], potential: object) -> None:
+def _add_factor(
+    graph: nx.Graph[str], variables: tuple[str, ...], potential: object, child: str | None = None
+) -> None:
     """Add a factor node and its edges."""
-    name = "->".join(variables if len(variables) == 2 else ("", *variables))
+    name = ", ".join(variables) or "constant"
+    if 1 <= len(variables) <= 2:
+        name = "->".join(variables if len(variables) == 2 else ("", *variables))
+    while name in graph:
+        name += "'"
     graph.add_node(name, bipartite=1, variables=variables, potential=potential)
+    if child is not None:
+        graph.nodes[name]["child"] = child
     graph.add_edges_from((name, variable) for variable in variables)
 
 
@@ -157,6 +191,7 @@ def _from_factor_graph(graph: nx.Graph[Any], name: str, root: str | None) -> Mod
     factors = []
     for node, data in graph.nodes(data=True):
         if _is_factor(data):
+            _check_attributes(f"factor {node!r}", data, FACTOR)
             scope = tuple(data.get("variables", graph[node]))
             if set(scope) != set(graph[node]) or not names.keys() >= set(scope):
                 raise ConversionError(
@@ -165,9 +200,16 @@ def _from_factor_graph(graph: nx.Graph[Any], name: str, root: str | None) -> Mod
                 )
             table = data.get("potential")
             table = None if table is None else np.asarray(table)
-            factors.append(Factor(tuple(names[v] for v in scope), table))
+            child = data.get("child")
+            if child is not None and child not in scope:
+                raise ConversionError(f"factor {node!r}: its child {child!r} is not in {scope}.")
+            factors.append(
+                Factor(
+                    tuple(names[v] for v in scope), table, None if child is None else names[child]
+                )
+            )
     nodes = {names[node]: _node(node, data) for node, data in variables.items()}
-    return assemble_factors(name, nodes, factors, root)
+    return model_of(Factors(name, nodes, tuple(factors)), root=root)
 
 
 def _is_factor(data: Mapping[str, Any]) -> bool:
@@ -177,6 +219,7 @@ def _is_factor(data: Mapping[str, Any]) -> bool:
 
 def _node(node: Hashable, data: Mapping[str, Any]) -> Node:
     """A variable from the attributes of a node."""
+    _check_attributes(f"node {node!r}", data, NODE)
     states = data.get("states", data.get("cardinality"))
     if states is None:
         raise ConversionError(
@@ -185,31 +228,44 @@ def _node(node: Hashable, data: Mapping[str, Any]) -> Node:
         )
     values = data.get("values")
     # Numbers in a sequence would also be values; values=None says that there are none.
-    if "values" in data and values is None and isinstance(states, (list, tuple)):
-        states = len(states) if list(states) == list(range(len(states))) else states
+    if "values" in data and values is None and isinstance(states, (list, tuple, range)):
+        counted = all(type(state) is int and state == k for k, state in enumerate(states))
+        states = len(states) if counted else states
     return Node(states, values, data.get("prior"))
+
+
+def _check_attributes(place: str, data: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse attributes that mean nothing here but are called like one that does."""
+    for name in data:
+        if name not in known and _misspelt(name):
+            raise ConversionError(
+                f"{place}: the attribute {name!r} means nothing here; the known ones are "
+                f"{', '.join(known)}; rename or remove it (other names, such as 'label', are free)."
+            )
+
+
+@cache
+def _misspelt(name: Hashable) -> bool:
+    """Whether a name is that of a known attribute, or almost."""
+    known = {*NODE, *FACTOR, *EDGE, "axis"}
+    return bool(get_close_matches(str(name).lower(), known, n=1, cutoff=ALIKE))
 
 
 def _directed_parents(
     graph: nx.DiGraph[Any], names: Mapping[Hashable, str]
-) -> dict[str, str | None]:
-    """Parent of each node of a directed forest, parents before children."""
+) -> dict[str, str | None] | None:
+    """Parent of each node of a directed forest, parents before children; None for any other."""
     import networkx as nx
 
-    for node in graph:
-        above = [repr(parent) for parent in graph.predecessors(node)]
-        if len(above) > 1:
-            raise ConversionError(
-                f"node {node!r} has {len(above)} parents: {', '.join(above)}; a variable has "
-                f"at most one; {NOT_YET}."
-            )
+    if not nx.is_directed_acyclic_graph(graph):
+        raise cycle_error(graph)
+    if any(count > 1 for _, count in graph.in_degree()):
+        return None
     parents: dict[str, str | None] = {}
     for node in graph:
         if graph.in_degree(node) == 0:
             parents[names[node]] = None
             parents.update((names[b], names[a]) for a, b in nx.bfs_edges(graph, node))
-    if len(parents) < len(graph):
-        raise cycle_error(graph)
     return parents
 
 
@@ -221,6 +277,38 @@ def _skeleton(graph: nx.Graph[Any], names: Mapping[Hashable, str]) -> nx.Graph[s
     skeleton.add_nodes_from(names[node] for node in graph)
     skeleton.add_edges_from((names[u], names[v]) for u, v in graph.edges)
     return skeleton
+
+
+def _pairwise(
+    graph: nx.Graph[Any], name: str, names: Mapping[Hashable, str], nodes: Mapping[str, Node]
+) -> Factors:
+    """The factors of a graph that is no forest: the potential of each edge as a table."""
+    spaces = {v: read_states(n.states, n.values, f"variable {v!r}") for v, n in nodes.items()}
+    position = {node: k for k, node in enumerate(graph)}
+    factors = list(open_families(graph, names, nodes)) if graph.is_directed() else []
+    learned = {factor.child for factor in factors}
+    for edge in graph.edges:
+        if names[edge[1]] in learned:
+            continue
+        ends = edge if graph.is_directed() else sorted(edge, key=position.__getitem__)
+        above, below = (names[node] for node in ends)
+        potential = _potentials(graph, names, {below: above})[below]
+        if potential is None:
+            factors.append(Factor((above, below), None))
+            continue
+        stack = read_potential(
+            potential,
+            f"potential of {above!r} -> {below!r}",
+            parent=spaces[above],
+            child=spaces[below],
+            rows=(1,),
+            ranks=1,
+        )
+        tables = stack.entries
+        if stack.kind != "table":
+            tables = zeros_and_ones(stack.kind, tables, len(spaces[above]), len(spaces[below]))
+        factors.append(Factor((above, below), tables[0]))
+    return Factors(name, nodes, tuple(factors))
 
 
 def _potentials(

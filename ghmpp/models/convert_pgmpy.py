@@ -6,22 +6,20 @@ pgmpy is imported only to build its objects; its models are recognised by the na
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp._arrays import FloatArray
 from ghmpp.errors import ConversionError
-from ghmpp.models.assembly import (
-    NOT_YET,
-    assemble,
-    assemble_factors,
-    string_names,
-)
-from ghmpp.models.convert_networkx import from_networkx
-from ghmpp.models.factors import Factor, Node
+from ghmpp.models.assembly import model_of, string_names
+from ghmpp.models.bayesian import bayesian
+from ghmpp.models.factors import Factor, Factors, Node, products, with_unit_sums
 from ghmpp.models.model import Model
+from ghmpp.models.states import read_states
+from ghmpp.models.unfold import factors_of, variable_names
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -31,6 +29,7 @@ _KINDS: Mapping[str, PgmpyKind] = {
     "DiscreteBayesianNetwork": "bayesian",
     "DiscreteMarkovNetwork": "markov",
     "FactorGraph": "factor",
+    "ClusterGraph": "factor",  # and so JunctionTree
 }
 # Subclasses of the above whose potentials are no tables.
 _REFUSED = ("FunctionalBayesianNetwork",)
@@ -42,26 +41,35 @@ def is_pgmpy(thing: object) -> bool:
     return any(base.__module__.partition(".")[0] == "pgmpy" for base in type(thing).__mro__)
 
 
-def from_pgmpy(model: object, *, root: str | None = None) -> Model:
-    """The model that a tree-shaped discrete pgmpy model describes, one class per variable.
+def from_pgmpy(
+    model: object, *, root: str | None = None, together: Collection[tuple[str, ...]] = ()
+) -> Model:
+    """The model that a discrete pgmpy model describes, one visible class per variable.
 
     Parameters
     ----------
     model
-        A ``DiscreteBayesianNetwork`` in which every variable has at most one parent, or a
-        ``DiscreteMarkovNetwork`` or ``FactorGraph`` whose factors have one or two variables and
-        form no cycle. Factors on the same variables are multiplied. Tables are taken as they
-        are, also when a CPD does not sum to 1. States ``0, 1, ...`` get no numeric values.
+        A ``DiscreteBayesianNetwork``, ``DiscreteMarkovNetwork``, ``FactorGraph``,
+        ``JunctionTree`` or ``ClusterGraph``, as :func:`factors_from_pgmpy` reads it. Where it is
+        no tree with tables over one or two variables, it becomes a junction tree.
     root
         Variable that becomes the root of its tree, for undirected models; otherwise the centre.
+    together
+        Sets of variables whose joint posterior will be asked.
 
     Raises
     ------
     ConversionError
-        For other kinds of models, two parents, cycles, factors over three or more variables,
-        missing CPDs or factors, or state names that differ between the factors of a variable.
+        As :func:`factors_from_pgmpy`; or for a ``root`` that is unknown or not to be chosen.
     ModelError
         If tables have negative, infinite or only zero entries.
+    TreewidthError
+        If the cliques of the junction tree do not fit into memory.
+
+    Warns
+    -----
+    NormalizationWarning
+        As :func:`factors_from_pgmpy`.
 
     Examples
     --------
@@ -77,13 +85,39 @@ def from_pgmpy(model: object, *, root: str | None = None) -> Model:
       rain  1 node  2 states  root, prior
       wet   1 node  2 states  1 per rain, 1 table
     """
+    if root is not None and _kind(model) == "bayesian":
+        raise ConversionError("root: a Bayesian network has its root already; leave it out.")
+    return model_of(factors_from_pgmpy(model), root=root, together=together)
+
+
+def factors_from_pgmpy(model: object) -> Factors:
+    """The variables and factors of a discrete pgmpy model.
+
+    Parameters
+    ----------
+    model
+        As for :func:`from_pgmpy`. The columns of CPDs are divided by their sums. States
+        ``0, 1, ...`` get no numeric values.
+
+    Returns
+    -------
+    Factors
+        Variables by ``str`` of their names; a CPD has the child's axis first, and ``child``.
+
+    Raises
+    ------
+    ConversionError
+        For other kinds of models, missing CPDs or factors, CPDs that say other parents than the
+        network, or state names that differ between the factors of a variable.
+
+    Warns
+    -----
+    NormalizationWarning
+        If the columns of a CPD miss 1 by more than rounding; with the largest deviation.
+    """
     kind = _kind(model)
     network = cast("nx.Graph[Any]", model)
-    if kind == "bayesian":
-        if root is not None:
-            raise ConversionError("root: a Bayesian network has its root already; leave it out.")
-        return _from_bayesian(network)
-    return _from_factors(network, root)
+    return _from_bayesian(network) if kind == "bayesian" else _from_factors(network)
 
 
 def to_pgmpy(model: Model, kind: PgmpyKind = "bayesian") -> nx.Graph[Any]:
@@ -94,7 +128,7 @@ def to_pgmpy(model: Model, kind: PgmpyKind = "bayesian") -> nx.Graph[Any]:
     model
         A complete model (no free tables, no symbols without value).
     kind
-        "bayesian" (``DiscreteBayesianNetwork``: tables become conditional probabilities, so the
+        "bayesian" (``DiscreteBayesianNetwork``, see :func:`ghmpp.models.bayesian.bayesian`: the
         scale ``log_partition()`` is lost), "markov" (``DiscreteMarkovNetwork``) or "factor"
         (``FactorGraph``).
 
@@ -102,7 +136,7 @@ def to_pgmpy(model: Model, kind: PgmpyKind = "bayesian") -> nx.Graph[Any]:
     -------
     pgmpy model
         Variables are called as :func:`pgmpy_names` says, and have their state names;
-        :func:`from_pgmpy` restores the names. Numeric state values are not kept by pgmpy.
+        :func:`from_pgmpy` restores the names. pgmpy keeps no numeric state values.
 
     Raises
     ------
@@ -115,13 +149,11 @@ def to_pgmpy(model: Model, kind: PgmpyKind = "bayesian") -> nx.Graph[Any]:
         raise ConversionError(f"to_pgmpy: kind must be bayesian, markov or factor, got {kind!r}.")
     model.require_complete()
     names = pgmpy_names(model)
+    result: nx.Graph[Any]
     if kind == "bayesian":
-        # A class per variable first: tied variables may need different conditionals.
-        result: nx.Graph[Any] = _to_bayesian(
-            from_networkx(model.graph()).normalized().graph(), names
-        )
+        result = _to_bayesian(bayesian(model), names)
     else:
-        result = _to_factors(model.graph(), names, kind)
+        result = _to_factors(factors_of(model), names, kind)
     result.graph[_NAMES] = {safe: name for name, safe in names.items()}
     return result
 
@@ -138,7 +170,7 @@ def pgmpy_names(model: Model) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     taken: set[str] = set()
-    for name in model.graph():
+    for name in variable_names(model):
         plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_") or "x"
         plain = f"x{plain}" if plain[0].isdigit() else plain
         safe, count = plain, 1
@@ -157,61 +189,55 @@ def _kind(model: object) -> PgmpyKind:
         return known[0]
     raise ConversionError(
         f"cannot convert a {type(model).__name__} from {type(model).__module__}; supported pgmpy "
-        f"models: {', '.join(_KINDS)} with the shape of a tree; {NOT_YET}."
+        f"models: {', '.join(_KINDS)} and JunctionTree."
     )
 
 
-def _from_bayesian(network: Any) -> Model:
-    """Model of a Bayesian network: pgmpy keeps CPDs with the child's axis first."""
-    import networkx as nx
-
-    names = _variable_names(network, network.nodes)
+def _from_bayesian(network: Any) -> Factors:
+    """Factors of a Bayesian network: pgmpy keeps CPDs with the child's axis first."""
     cpds = {cpd.variable: cpd for cpd in network.cpds}
-    parents: dict[str, str | None] = {}
-    for node in nx.topological_sort(network):
-        parent = _only_parent(node, list(network.predecessors(node)), cpds)
-        parents[names[node]] = None if parent is None else names[parent]
+    for node in network:
+        _check_parents(node, set(network.predecessors(node)), cpds)
+    names = _variable_names(network, network.nodes)
     states = _states(cpds.values())
-    tables = {names[node]: _values(cpds[node]).T for node in network}
-    nodes = {
-        name: Node(states[node], prior=tables[name] if parents[name] is None else None)
-        for node, name in names.items()
-    }
-    return assemble(_model_name(network), nodes, parents, tables)
+    factors = []
+    for node, name in names.items():
+        scope = tuple(names[variable] for variable in cpds[node].variables)
+        factors.append(Factor(scope, _values(cpds[node]), name))
+    nodes = {name: Node(states[node]) for node, name in names.items()}
+    return Factors(str(network.graph.get("name") or "pgmpy"), nodes, with_unit_sums(factors))
 
 
-def _only_parent(
-    node: Hashable, above: list[Hashable], cpds: Mapping[Hashable, Any]
-) -> Hashable | None:
-    """The parent of a variable, if it has one; its CPD must say the same."""
-    if len(above) > 1:
-        raise ConversionError(
-            f"variable {node!r} has {len(above)} parents: {', '.join(map(repr, above))}; "
-            f"at most one is possible; {NOT_YET}."
-        )
+def _check_parents(node: Hashable, above: set[Hashable], cpds: Mapping[Hashable, Any]) -> None:
+    """Every variable has a CPD, which says the same parents as the network."""
     if node not in cpds:
         raise ConversionError(f"variable {node!r} has no CPD; add one, or fit the network first.")
     evidence = list(cpds[node].variables[1:])
-    if evidence != above:
+    if set(evidence) != above:
         raise ConversionError(
-            f"the CPD of {node!r} is given {evidence}, but its parents in the network are {above}."
+            f"the CPD of {node!r} is given {evidence}, but its parents in the network are "
+            f"{sorted(above, key=str)}."
         )
-    return above[0] if above else None
 
 
-def _from_factors(network: Any, root: str | None) -> Model:
-    """Model of a Markov network or factor graph."""
+def _from_factors(network: Any) -> Factors:
+    """Factors of a Markov network, factor graph or tree of clusters."""
     states = _states(network.factors)
     for node in network:
-        if node not in states and not hasattr(node, "cardinality"):  # a factor has a cardinality
-            raise ConversionError(f"variable {node!r} has no factor, so its states are unknown.")
+        if hasattr(node, "cardinality"):  # a factor has one
+            continue
+        for variable in node if isinstance(node, tuple) and node not in states else (node,):
+            if variable not in states:
+                raise ConversionError(
+                    f"variable {variable!r} has no factor, so its states are unknown."
+                )
     names = _variable_names(network, states)
-    factors = [
+    factors = tuple(
         Factor(tuple(names[variable] for variable in factor.variables), _values(factor))
         for factor in network.factors
-    ]
+    )
     nodes = {names[variable]: Node(known) for variable, known in states.items()}
-    return assemble_factors(_model_name(network), nodes, factors, root)
+    return Factors(str(network.graph.get("name") or "pgmpy"), nodes, factors)
 
 
 def _states(factors: Iterable[Any]) -> dict[Hashable, int | list[Hashable]]:
@@ -252,53 +278,49 @@ def _variable_names(network: Any, variables: Iterable[Hashable]) -> dict[Hashabl
     return {node: kept.get(node, name) for node, name in string_names(variables).items()}
 
 
-def _model_name(network: Any) -> str:
-    """Name of the graph, if it has one."""
-    return str(network.graph.get("name") or "pgmpy")
-
-
-def _to_bayesian(graph: nx.DiGraph[str], names: Mapping[str, str]) -> Any:
-    """A Bayesian network from conditional tables (parent states, child states)."""
+def _to_bayesian(graph: Factors, names: Mapping[str, str]) -> Any:
+    """A Bayesian network from one conditional table per variable, child last."""
     from pgmpy.factors.discrete import TabularCPD
     from pgmpy.models import DiscreteBayesianNetwork
 
+    states = _state_names(graph)
     network = DiscreteBayesianNetwork()
     network.add_nodes_from(names.values())
-    network.add_edges_from((names[parent], names[child]) for parent, child in graph.edges)
-    for node, data in graph.nodes(data=True):
-        above = list(graph.predecessors(node))
-        scope = [node, *above]
-        table = graph.edges[above[0], node]["potential"].T if above else data["prior"][:, None]
+    for factor in graph.factors:
+        child = str(factor.child)
+        above = [name for name in factor.variables if name != child]
+        table = np.moveaxis(np.asarray(factor.table), factor.variables.index(child), 0)
+        network.add_edges_from((names[parent], names[child]) for parent in above)
         cpd = TabularCPD(
-            names[node],
+            names[child],
             len(table),
-            table,
+            table.reshape(len(table), -1),
             evidence=[names[parent] for parent in above],
-            evidence_card=[table.shape[1]] if above else [],
-            state_names={names[v]: list(graph.nodes[v]["states"]) for v in scope},
+            evidence_card=list(table.shape[1:]),
+            state_names={names[v]: states[v] for v in factor.variables},
         )
         network.add_cpds(cpd)
     return network
 
 
-def _to_factors(graph: nx.DiGraph[str], names: Mapping[str, str], kind: PgmpyKind) -> Any:
-    """A Markov network or factor graph; a variable without any factor gets one of ones."""
+def _to_factors(graph: Factors, names: Mapping[str, str], kind: PgmpyKind) -> Any:
+    """A Markov network or factor graph; a variable without any factor gets one of ones.
+
+    Factors on the same variables are multiplied: pgmpy takes equal ones for one.
+    """
     from pgmpy.factors.discrete import DiscreteFactor
     from pgmpy.models import DiscreteMarkovNetwork, FactorGraph
 
-    states = {node: list(data["states"]) for node, data in graph.nodes(data=True)}
-    tables: dict[tuple[str, ...], AnyArray] = {}
-    for node, data in graph.nodes(data=True):
-        if data["prior"] is not None:
-            tables[node,] = data["prior"]
-        elif graph.degree(node) == 0:
-            tables[node,] = np.ones(len(states[node]))
-    for parent, child, data in graph.edges(data=True):
-        tables[parent, child] = data["potential"]
+    states = _state_names(graph)
+    nodes = graph.nodes.items()
+    unaries = [Factor((n,), np.asarray(v.prior)) for n, v in nodes if v.prior is not None]
+    tables = products((*unaries, *graph.factors))
+    for name in states.keys() - {name for scope in tables for name in scope}:
+        tables[name,] = np.ones(len(states[name]))
     factors = [
         DiscreteFactor(
             [names[v] for v in scope],
-            table.shape,
+            [len(states[v]) for v in scope],
             table,
             state_names={names[v]: states[v] for v in scope},
         )
@@ -307,9 +329,18 @@ def _to_factors(graph: nx.DiGraph[str], names: Mapping[str, str], kind: PgmpyKin
     network = DiscreteMarkovNetwork() if kind == "markov" else FactorGraph()
     network.add_nodes_from(names.values())
     if kind == "markov":
-        network.add_edges_from((names[parent], names[child]) for parent, child in graph.edges)
+        pairs = (pair for scope in tables for pair in combinations(scope, 2))
+        network.add_edges_from((names[one], names[other]) for one, other in pairs)
     network.add_factors(*factors)
     if kind == "factor":
         network.add_nodes_from(factors)  # after add_factors, which hashes every node each time
         network.add_edges_from((v, factor) for factor in factors for v in factor.variables)
     return network
+
+
+def _state_names(graph: Factors) -> dict[str, list[Hashable]]:
+    """State names of all variables."""
+    return {
+        name: list(read_states(node.states, node.values, name).names)
+        for name, node in graph.nodes.items()
+    }

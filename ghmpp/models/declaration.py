@@ -42,6 +42,17 @@ class Declaration:
         Unary of the class, rows 1 or ``nodes``; of a chain: of its first node only.
     order
         ``order[k]`` is the user's position of tree node k, shape (nodes,); None = tree order.
+    hidden
+        Whether it is a helper class that results and summaries leave out unless asked by name.
+    free_prior
+        Whether its unary is free, to be learned later; then ``prior`` is None.
+    scope
+        Of a hidden class whose states are joint states of users' variables: their names, one for
+        each axis of the joint state (C order, last fastest); else empty.
+    child
+        Of a family: the variable that its table is a distribution of, given all others; else "".
+    untied
+        Whether it was declared by itself in an import, where equal parts have yet to be found.
     """
 
     name: str
@@ -54,6 +65,11 @@ class Declaration:
     potential: Stack | None = None
     prior: Stack | None = None
     order: IntArray | None = None
+    hidden: bool = False
+    free_prior: bool = False
+    scope: tuple[str, ...] = ()
+    child: str = ""
+    untied: bool = False
 
     @property
     def source(self) -> str | None:
@@ -71,6 +87,13 @@ class Declaration:
     def free(self) -> bool:
         """Whether the class has edges without a potential."""
         return self.source is not None and self.potential is None
+
+    @property
+    def free_key(self) -> str | None:
+        """Key of what is free: the tables of its edges, or its unary; None where nothing is."""
+        if self.free:
+            return self.key
+        return self.name if self.free_prior else None
 
     @property
     def symbols(self) -> dict[str, Symbol]:

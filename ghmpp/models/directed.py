@@ -15,16 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from hashlib import sha256
 from math import fsum, gcd, lcm
 
 import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray, IntArray
+from ghmpp._memory import require_bytes
 from ghmpp.errors import ModelError
 from ghmpp.models.forest import Block, Edge, Forest, PotentialKind
 
 # exp(-700) is a normal float64 number; products that may be smaller are summed in logs.
 SAFE_EXPONENT = 700.0
+ITEM_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,10 +58,11 @@ class Conditional:
     probabilities
         Table: (rows, parent states, child states), rows sum to 1 (roots: one parent state).
         ``child_of``: ones (1, parent states). ``parent_of``: (rows, child states), the
-        probability of child state a given the parent state ``index[a]``.
+        probability of child state a given the parent state that the map gives for it.
         Parent states that cannot occur have a uniform row (``parent_of``: zeros).
     index
-        The index map, int64; None for tables.
+        The index maps, int64, shape (rows of the maps, states); None for tables. Node k uses row
+        ``k % rows`` of the probabilities, and likewise of the maps.
     """
 
     kind: PotentialKind
@@ -73,6 +77,8 @@ def subtree_masses(forest: Forest) -> dict[str, Masses]:
     ------
     ModelError
         If a potential has no values, or a variable can have no state at all.
+    ResourceError
+        If the machine's memory does not hold it.
     """
     return _Pass(forest).masses
 
@@ -84,6 +90,8 @@ def log_partition(forest: Forest) -> float:
     ------
     ModelError
         If a potential has no values, or no configuration has positive weight.
+    ResourceError
+        If the machine's memory does not hold it.
 
     Examples
     --------
@@ -110,6 +118,8 @@ def conditionals(forest: Forest) -> dict[str, Conditional]:
     ------
     ModelError
         If a potential has no values, or no configuration has positive weight.
+    ResourceError
+        If the machine's memory does not hold it.
     """
     run = _Pass(forest)
     found: dict[Hashable, Conditional] = {}
@@ -127,13 +137,9 @@ class _Pass:
     """One pass from the leaves to the roots; results are shared where inputs are."""
 
     def __init__(self, forest: Forest) -> None:
-        missing = [key for key in forest.keys() if key not in forest.data]
-        if missing:
-            raise ModelError(
-                f"model {forest.name!r}: no values for {', '.join(missing)}; give tables "
-                f"(gh.fit, with_tables, initialise) or bind symbols first."
-            )
+        forest.require_values()
         self.forest = forest
+        self.kept = 0  # entries of masses and conditionals so far
         self.data = {key: _floats(entries) for key, entries in forest.data.items()}
         self.logs = {key: _log(v) for key, v in self.data.items() if v.dtype == np.float64}
         self.spans = {key: _span(logs) for key, logs in self.logs.items()}
@@ -156,6 +162,7 @@ class _Pass:
 
     def _join(self, block: Block, factors: list[FloatArray]) -> Masses:
         rows = lcm(*map(len, factors))
+        self._keep(rows * block.states)
         logs = np.zeros((rows, block.states))
         for factor in factors:
             logs = logs + _tile(factor, rows)
@@ -171,22 +178,34 @@ class _Pass:
     def _receive(self, edge: Edge) -> FloatArray:
         """Product of the messages of siblings: (one row per distinct parent, parent states)."""
         logs = self.masses[edge.child].logs
-        at = (edge.key, edge.fanout, id(logs))
+        at = (edge.key, edge.fanout, edge.parents, id(logs))
         if at not in self.received:
             sent = self._send(edge, logs)
+            if edge.parents is not None:
+                self.received[at] = self._share(self._summed(edge, sent))
+                return self.received[at]
             rows = len(sent) // gcd(len(sent), edge.fanout)
+            self._require(rows * edge.fanout * (1 + sent.shape[1]))
             children = np.arange(rows * edge.fanout).reshape(rows, edge.fanout)
             self.received[at] = self._share(sent[children % len(sent)].sum(axis=1))
         return self.received[at]
+
+    def _summed(self, edge: Edge, sent: FloatArray) -> FloatArray:
+        """Sum of the messages of all children of each parent, (parents, parent states)."""
+        parents, children = (self.forest.blocks[name].nodes for name in (edge.parent, edge.child))
+        total = np.zeros((parents, sent.shape[1]))
+        np.add.at(total, self.forest.parent_nodes(edge), _tile(sent, children))
+        return total
 
     def _send(self, edge: Edge, logs: FloatArray) -> FloatArray:
         """Log of the sum over child states, one row per distinct child: (rows, parent states)."""
         index = self.data[edge.key]
         match edge.kind:
             case "child_of":
-                return logs[:, index]
+                return np.take_along_axis(*_paired(logs, index), axis=1)
             case "parent_of":
-                return _grouped_logsum(logs, index, self.forest.blocks[edge.parent].states)
+                states = self.forest.blocks[edge.parent].states
+                return _grouped_logsum(*_paired(logs, index), states)
             case "table":
                 return self._through_table(edge.key, logs)
 
@@ -198,12 +217,28 @@ class _Pass:
                 return _log(weights @ self.data[key][0].T)
             stack = _tile(self.data[key], rows)
             return _log((stack @ _tile(weights, rows)[:, :, None])[:, :, 0])
+        self._require(2 * rows * self.data[key][0].size)
         terms = _tile(self.logs[key], rows) + _tile(logs, rows)[:, None, :]
         return _logsum(terms)
 
+    def _keep(self, entries: int) -> None:
+        """Count entries that stay, before they are made."""
+        self._require(entries)
+        self.kept += entries
+
+    def _require(self, entries: int) -> None:
+        """Refuse a step whose entries do not fit into memory beside those that stay."""
+        require_bytes(
+            ITEM_BYTES * (self.kept + entries),
+            f"model {self.forest.name!r}: the sums over its variables need at least",
+            cure="declare fewer variables or states, or share tables",
+            largest=self.forest.largest,
+        )
+
     def _share(self, array: FloatArray) -> FloatArray:
         """The first array with the same content, so that identity stands for equality."""
-        return self.shared.setdefault((array.shape, array.tobytes()), array)
+        content = sha256(np.ascontiguousarray(array).data).digest()
+        return self.shared.setdefault((array.shape, content), array)
 
     def conditional(self, edge: Edge | None, logs: FloatArray) -> Conditional:
         if edge is None:
@@ -212,13 +247,16 @@ class _Pass:
         index = self.data[edge.key]
         match edge.kind:
             case "child_of":
-                return Conditional("child_of", np.ones((1, len(index))), index)
+                return Conditional("child_of", np.ones((1, index.shape[1])), index)
             case "parent_of":
-                states = self.forest.blocks[edge.parent].states
-                totals = _grouped_logsum(logs, index, states)[:, index]
+                logs, maps = _paired(logs, index)
+                sums = _grouped_logsum(logs, maps, self.forest.blocks[edge.parent].states)
+                totals = np.take_along_axis(sums, maps, axis=1)
                 return Conditional("parent_of", _ratio(logs, totals), index)
             case "table":
-                rows = lcm(len(logs), len(self.data[edge.key]))
+                rows = lcm(len(logs), len(index))
+                self._require(3 * rows * index[0].size)
+                self._keep(rows * index[0].size)
                 terms = _tile(self.logs[edge.key], rows) + _tile(logs, rows)[:, None, :]
                 totals = _logsum(terms)[:, :, None]
                 shares = _ratio(terms, np.broadcast_to(totals, terms.shape))
@@ -255,14 +293,24 @@ def _logsum(terms: FloatArray) -> FloatArray:
     return shift + _log(np.exp(terms - shift[..., None]).sum(axis=-1))
 
 
+def _paired(logs: FloatArray, index: IntArray) -> tuple[FloatArray, IntArray]:
+    """Masses and index maps repeated to as many rows, one for each distinct pair."""
+    rows = lcm(len(logs), len(index))
+    both = (np.broadcast_to(_tile(array, rows), (rows, array.shape[1])) for array in (logs, index))
+    return next(both), next(both)
+
+
 def _grouped_logsum(logs: FloatArray, index: IntArray, groups: int) -> FloatArray:
-    """Log of the sum of exponentials over the states of each group: (rows, groups)."""
-    peak = np.full((len(logs), groups), -np.inf)
-    np.maximum.at(peak.T, index, logs.T)
+    """Log of the sum of exponentials over the states of each group: (rows, groups).
+
+    ``index`` has the group of each state, row by row, like ``logs``.
+    """
+    at = (groups * np.arange(len(logs))[:, None] + index).ravel()  # one axis, for speed
+    peak = np.full(len(logs) * groups, -np.inf)
+    np.maximum.at(peak, at, logs.ravel())
     shift = np.where(np.isneginf(peak), 0.0, peak)
-    totals = np.zeros_like(peak)
-    np.add.at(totals.T, index, np.exp(logs - shift[:, index]).T)
-    return shift + _log(totals)
+    totals = np.bincount(at, np.exp(logs.ravel() - shift[at]), len(peak))
+    return (shift + _log(totals)).reshape(len(logs), groups)
 
 
 def _ratio(logs: FloatArray, totals: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -13,32 +14,57 @@ from ghmpp.models.expressions import exact_entries, is_expression, to_float
 LARGEST_EXACT_INTEGER = 2**53
 
 
-def check_weights(entries: FloatArray, place: str) -> None:
-    """Refuse entries that are not finite and >= 0, and tables of zeros only."""
-    if not np.isfinite(entries).all():
-        found = entries[~np.isfinite(entries)][0]
-        raise ModelError(f"{place}: entries must be finite, found {found}.")
-    if (entries < 0).any():
-        where = tuple(int(i) for i in np.argwhere(entries < 0)[0])
+def check_weights(
+    entries: FloatArray, place: str, axes: Sequence[str] = (), *, given: AnyArray | None = None
+) -> None:
+    """Refuse entries that are not finite and >= 0, and tables of zeros only.
+
+    Parameters
+    ----------
+    entries
+        Linear weights, one table along the first axis after another.
+    place
+        Where they were declared, for messages.
+    axes
+        What the axes are, for messages.
+    given
+        The entries as the user gave them, where these are others.
+    """
+    wrong = ~(np.isfinite(entries) & (entries >= 0))
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        needed = "finite"
+        if np.isfinite(entries[at]):
+            needed = ">= 0 (linear weights, not logarithms)"
+        found = (entries if given is None else given)[at]
         raise ModelError(
-            f"{place}: entries must be >= 0 (linear weights, not logarithms), "
-            f"found {entries[where]} at {where}."
+            f"{place}: entries must be {needed}, found {found} at "
+            f"{_position(at, entries.shape, axes)}."
         )
     dead = ~entries.reshape(len(entries), -1).any(axis=1)
     if dead.any():
+        which = f" {axes[0] if axes else 'row'} {int(np.argmax(dead))}" if len(entries) > 1 else ""
         raise ModelError(
-            f"{place}: row {int(np.argmax(dead))} has only zeros, so no configuration is possible; "
+            f"{place}:{which} has only zeros, so no configuration is possible; "
             f"give at least one positive entry."
         )
 
 
-def check_exact_weights(entries: ObjectArray, place: str) -> None:
+def _position(at: tuple[int, ...], shape: tuple[int, ...], axes: Sequence[str]) -> str:
+    """An index in words; a single table along the first axis needs none."""
+    if not axes:
+        return str(at)
+    named = [f"{axis} {index}" for axis, index in zip(axes, at, strict=True)]
+    return ", ".join(named[1:] if shape[0] == 1 else named)
+
+
+def check_exact_weights(entries: ObjectArray, place: str, axes: Sequence[str] = ()) -> None:
     """As :func:`check_weights`; also for positive fractions below the range of float64.
 
     Expressions whose sign depends on symbols pass; they are checked when the symbols have values.
     """
     numbers = [_signed(entry, place) for entry in entries.flat]
-    check_weights(np.array(numbers).reshape(entries.shape), place)
+    check_weights(np.array(numbers).reshape(entries.shape), place, axes, given=entries)
 
 
 def _signed(entry: object, place: str) -> float:

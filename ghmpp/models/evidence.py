@@ -70,7 +70,9 @@ def read_evidence(
     for key, value in _entries(evidence, variables, default).items():
         variable, node = _find(key, variables)
         target = variable if node is None else replace(variable, name=str(key), nodes=1)
-        parts.setdefault(variable.name, {})[node] = observe(target, value)
+        if node in parts.setdefault(variable.name, {}):
+            raise EvidenceError(f"evidence: {key!r} is given twice, by two names; keep one.")
+        parts[variable.name][node] = observe(target, value)
     found = {name: _join(variables[name], nodes) for name, nodes in parts.items()}
     batch = _common_batch({name: item.array.shape[0] for name, item in found.items()})
     return {name: _repeat(item, batch) for name, item in found.items()}, batch

@@ -6,10 +6,13 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ghmpp._arrays import AnyArray, ObjectArray, read_only
+from ghmpp._memory import require_bytes
 from ghmpp.models.declaration import Declaration, check_node_names
 from ghmpp.models.expressions import Scalar
 from ghmpp.models.forest import Block, Edge, Forest, PotentialKind, VariableClass
 from ghmpp.models.potentials import Stack
+
+LEVEL_BYTES = 1000  # of memory: a block, an edge, and their names
 
 
 def expand(
@@ -37,8 +40,11 @@ def expand(
     ModelError
         If a class is called like a node of another, or bound symbols give weights that are
         negative or not finite.
+    ResourceError
+        If a chain has more levels than fit into memory.
     """
     check_node_names(declarations)
+    _require_levels(name, declarations)
     keys = tied_keys(declarations)
     potentials = _Potentials(values, exact)
     blocks: dict[str, Block] = {}
@@ -60,6 +66,19 @@ def expand(
         potentials.data,
         potentials.formulas,
         {symbol: float(value) for symbol, value in values.items()},
+        untied=all(declared.untied for declared in declarations.values()),
+    )
+
+
+def _require_levels(name: str, declarations: Mapping[str, Declaration]) -> None:
+    """Refuse chains whose levels do not fit into memory."""
+    levels = {declared.name: declared.levels or 1 for declared in declarations.values()}
+    longest = max(levels, key=levels.__getitem__, default="")
+    require_bytes(
+        LEVEL_BYTES * sum(levels.values()),
+        f"forest: {sum(levels.values()):,} levels of model {name!r} need",
+        cure="shorten its chains",
+        largest=f"class: {longest!r}",
     )
 
 
@@ -118,7 +137,8 @@ def _blocks(declared: Declaration) -> Iterator[Block]:
         prior = declared.prior
         if declared.chain and level > 0:
             prior = None
-        unary, rows = (None, 1) if prior is None else (declared.name, prior.rows)
+        unary = None if prior is None and not declared.free_prior else declared.name
+        rows = 1 if prior is None else prior.rows
         yield Block(name, declared.name, level * size, size, len(declared.space), unary, rows)
 
 
@@ -142,4 +162,6 @@ def _variable(declared: Declaration) -> VariableClass:
         declared.nodes,
         _block_names(declared),
         declared.order,
+        declared.hidden,
+        declared.scope,
     )

@@ -93,7 +93,7 @@ def exact_scalar(value: object, place: str) -> Scalar:
 
 def exact_entries(entries: AnyArray, place: str) -> ObjectArray:
     """The array with every entry as in :func:`exact_scalar`, same shape."""
-    return _map(lambda value: exact_scalar(value, place), entries)
+    return _map(exact_scalar, entries, place)
 
 
 def symbols_of(entries: AnyArray, place: str) -> dict[str, Symbol]:
@@ -129,13 +129,13 @@ def substitute(entries: ObjectArray, values: Mapping[str, Scalar], place: str) -
         symbol: _to_sympy(values[name]) for name, symbol in symbols.items() if name in values
     }
 
-    def replace(value: object) -> Scalar:
+    def replace(value: object, place: str) -> Scalar:
         if not is_expression(value):
             return cast(Fraction, value)
         floats = {atom: _to_sympy(Fraction(float(atom))) for atom in _floats(value)}
         return _rational(value.xreplace(floats | rule), place)
 
-    return _map(replace, entries)
+    return _map(replace, entries, place, stacked=True)
 
 
 def to_float(entries: ObjectArray, place: str) -> FloatArray:
@@ -147,7 +147,7 @@ def to_float(entries: ObjectArray, place: str) -> FloatArray:
         If an entry is complex, undefined or too large for float64.
     """
 
-    def convert(value: object) -> float:
+    def convert(value: object, place: str) -> float:
         try:
             if is_expression(value):
                 return float(value.evalf(20))
@@ -155,17 +155,28 @@ def to_float(entries: ObjectArray, place: str) -> FloatArray:
         except (TypeError, OverflowError) as error:
             raise ModelError(f"{place}: {value} is not a float64 number ({error}).") from None
 
-    return np.asarray(_map(convert, entries), dtype=np.float64)
+    return np.asarray(_map(convert, entries, place, stacked=True), dtype=np.float64)
 
 
-def _map(function: Callable[[object], object], entries: AnyArray) -> ObjectArray:
-    """Apply a function to each distinct entry once; formulas often repeat."""
+def _map(
+    function: Callable[[object, str], object],
+    entries: AnyArray,
+    place: str,
+    *,
+    stacked: bool = False,
+) -> ObjectArray:
+    """Apply a function of entry and place to each distinct entry once; formulas often repeat.
+
+    ``stacked`` says that the first axis counts tables, which is not named where there is one.
+    """
     results = np.empty(entries.shape, dtype=object)
     seen: dict[object, object] = {}
     for position, value in enumerate(entries.astype(object).flat):
         key = value if isinstance(value, Hashable) else id(value)
         if key not in seen:
-            seen[key] = function(value)
+            at = tuple(map(int, np.unravel_index(position, entries.shape)))
+            at = at[1:] if stacked and len(entries) == 1 else at
+            seen[key] = function(value, f"{place}, entry {at}" if at else place)
         results.flat[position] = seen[key]
     return results
 

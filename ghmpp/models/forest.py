@@ -7,8 +7,8 @@ leaves is a handful of records. Potentials live once, by key, in ``Forest.data``
 Potential kinds (``psi(s, a)`` with parent state s and child state a):
 
 - ``"table"``: a stack of tables, axes (row, parent state, child state), entries >= 0;
-- ``"child_of"``: an index map (parent states,): ``psi(s, a) = 1[a == index[s]]``;
-- ``"parent_of"``: an index map (child states,): ``psi(s, a) = 1[index[a] == s]``.
+- ``"child_of"``: index maps, axes (row, parent state): ``psi(s, a) = 1[a == index[s]]``;
+- ``"parent_of"``: index maps, axes (row, child state): ``psi(s, a) = 1[index[a] == s]``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeAlias
+
+import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray, IntArray, ObjectArray
+from ghmpp.errors import ModelError
+from ghmpp.models.expressions import symbols_of
 
 PotentialKind = Literal["table", "child_of", "parent_of"]
+StateNames: TypeAlias = tuple[Hashable, ...] | range
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,20 @@ class VariableClass:
         Names of the blocks that hold the class, in node order.
     order
         ``order[k]`` is the user's position of tree node k, shape (nodes,); None = tree order.
+    hidden
+        Whether it is a helper class that results and summaries leave out unless asked by name.
+    scope
+        Of a helper whose states are joint states of users' variables: their names.
     """
 
     name: str
-    states: tuple[Hashable, ...]
+    states: StateNames
     values: FloatArray | None
     nodes: int
     blocks: tuple[str, ...]
     order: IntArray | None = None
+    hidden: bool = False
+    scope: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +81,12 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """All edges from one block to its child block: child k has parent ``k // fanout``.
+    """All edges from one block to its child block.
 
-    Child k uses row ``k % rows`` of the potential stack; rows is 1 (one shared table),
-    ``fanout`` (one table per child rank) or the number of children (one table per edge).
+    Child k has parent ``k // fanout``; or, where the tree is irregular, parent
+    ``Forest.data[parents][k]``, and ``fanout`` is the largest number of children of one parent.
+    Child k uses row ``k % rows`` of the potential stack; rows is 1 (one shared table or index
+    map), ``fanout`` (one per child rank) or the number of children (one per edge).
     """
 
     parent: str
@@ -82,6 +95,31 @@ class Edge:
     key: str
     kind: PotentialKind = "table"
     rows: int = 1
+    parents: str | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether every parent has exactly one child, so that siblings need no product."""
+        return self.fanout == 1 and self.parents is None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How nodes of an untied forest became the nodes of larger classes.
+
+    Parameters
+    ----------
+    original
+        The forest as it was, one class per variable.
+    members
+        By class of the original forest: the class that took it in, and its node there.
+    sources
+        By potential key of the grouped forest: the original key of each row of the stack.
+    """
+
+    original: Forest
+    members: Mapping[str, tuple[str, int]]
+    sources: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -100,12 +138,17 @@ class Forest:
         The edge to the parent, by name of the child block; roots have none.
     data
         Potentials by key: table stacks (rows, parent states, child states) and unary stacks
-        (rows, states), linear, float64 (or objects for exact arithmetic); index maps int64.
+        (rows, states), linear, float64 (or objects for exact arithmetic); index maps int64,
+        (rows, states of the end that determines the other).
         A free table that has not been learned yet has no entry.
     formulas
         Entries of a table stack or unary stack as sympy expressions, for keys with symbols.
     parameters
         Values of the symbols that have one.
+    untied
+        Whether its variables were declared one by one, so that classes can be discovered.
+    grouping
+        What the classes were made of, if they were discovered and not declared.
     """
 
     name: str
@@ -115,6 +158,8 @@ class Forest:
     data: Mapping[str, AnyArray]
     formulas: Mapping[str, ObjectArray] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    untied: bool = False
+    grouping: Grouping | None = None
 
     @cached_property
     def children(self) -> Mapping[str, tuple[Edge, ...]]:
@@ -130,14 +175,29 @@ class Forest:
         return tuple(name for name in self.blocks if name not in self.edges)
 
     @cached_property
+    def visible(self) -> Mapping[str, VariableClass]:
+        """Classes by name, without the hidden ones."""
+        return {name: found for name, found in self.variables.items() if not found.hidden}
+
+    @cached_property
     def leaves(self) -> tuple[str, ...]:
-        """Names of the classes that have no other class below them; a chain is not below itself."""
-        above = {
-            self.blocks[edge.parent].variable
-            for edge in self.edges.values()
-            if self.blocks[edge.parent].variable != self.blocks[edge.child].variable
-        }
-        return tuple(name for name in self.variables if name not in above)
+        """Names of the visible classes without another visible class below them.
+
+        A chain is not below itself.
+        """
+        above: set[str] = set()
+        nearest: dict[str, str] = {}  # by block: the visible class of itself or above it
+        for block in self.blocks.values():
+            parent = (
+                nearest.get(self.edges[block.name].parent) if block.name in self.edges else None
+            )
+            if block.variable in self.visible:
+                if parent is not None and parent != block.variable:
+                    above.add(parent)
+                parent = block.variable
+            if parent is not None:
+                nearest[block.name] = parent
+        return tuple(name for name in self.visible if name not in above)
 
     @cached_property
     def levels(self) -> Mapping[str, int]:
@@ -147,10 +207,35 @@ class Forest:
             depth[name] = depth[self.edges[name].parent] + 1 if name in self.edges else 0
         return depth
 
+    @cached_property
+    def largest(self) -> str:
+        """The class with the most entries (nodes times states) in words, for messages."""
+        sizes = {name: each.nodes * len(each.states) for name, each in self.variables.items()}
+        if not sizes:
+            return "class: none"
+        found = self.variables[max(sizes, key=sizes.__getitem__)]
+        return f"class: {found.name!r} with {found.nodes:,} nodes of {len(found.states):,} states"
+
     @property
     def nodes(self) -> int:
         """Number of variables in the forest."""
         return sum(block.nodes for block in self.blocks.values())
+
+    def parent_nodes(self, edge: Edge) -> IntArray:
+        """Parent of each child of an edge, as positions in the parent block, shape (children,)."""
+        if edge.parents is not None:
+            found: IntArray = self.data[edge.parents]
+            return found
+        return np.arange(self.blocks[edge.child].nodes) // edge.fanout
+
+    def slots(self, edge: Edge) -> IntArray:
+        """Children of each parent by rank, -1 where there are fewer: shape (parents, fanout)."""
+        above = self.parent_nodes(edge)
+        order = np.argsort(above, kind="stable")
+        counts = np.bincount(above, minlength=self.blocks[edge.parent].nodes)
+        slots = np.full((len(counts), edge.fanout), -1)
+        slots[np.arange(edge.fanout) < counts[:, None]] = order
+        return slots
 
     def class_blocks(self, variable: str) -> Iterator[Block]:
         """The blocks of one class, in node order."""
@@ -165,3 +250,25 @@ class Forest:
             if block.unary is not None:
                 seen[block.unary] = None
         return tuple(seen)
+
+    def require_values(self, data: Mapping[str, AnyArray] | None = None) -> None:
+        """Refuse potentials that have no values in ``data``, by default those of the forest.
+
+        Raises
+        ------
+        ModelError
+            Naming the free tables and the symbols without value, and how to give them values.
+        """
+        given = self.data if data is None else data
+        missing = [key for key in self.keys() if key not in given]
+        if not missing:
+            return
+        free = [key for key in missing if key not in self.formulas]
+        formulas = [self.formulas[key] for key in missing if key in self.formulas]
+        symbols = {name for entries in formulas for name in symbols_of(entries, self.name)}
+        problems = []
+        if free:
+            problems.append(f"free tables {', '.join(free)} (gh.fit, with_tables, initialise)")
+        if unbound := sorted(symbols - self.parameters.keys()):
+            problems.append(f"symbols without value {', '.join(unbound)} (bind)")
+        raise ModelError(f"model {self.name!r} is not complete: {'; '.join(problems)}.")

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from ghmpp.errors import ModelError
 from ghmpp.models.model import Model
 from ghmpp.models.potentials import PotentialLike, PriorLike
-from ghmpp.models.states import StatesLike
+from ghmpp.models.rules import RulesLike, is_joint
+from ghmpp.models.states import StatesLike, read_states
 
 LayerValues: TypeAlias = ArrayLike | Sequence[ArrayLike | None] | Mapping[int, ArrayLike]
 
@@ -19,7 +20,7 @@ LayerValues: TypeAlias = ArrayLike | Sequence[ArrayLike | None] | Mapping[int, A
 def GHM(
     states: int | Sequence[StatesLike],
     branching: Sequence[int],
-    tables: Sequence[PotentialLike | None] | None = None,
+    tables: Sequence[PotentialLike | RulesLike | None] | None = None,
     *,
     prior: PriorLike | None = None,
     state_values: LayerValues | None = None,
@@ -40,8 +41,12 @@ def GHM(
         Children per node ``m_1 .. m_L``, each at least 1.
     tables
         Potential of each level 1 to L: shape (m, parent states, child states), one table per child
-        rank, or (parent states, child states), shared; or anything else that
-        :meth:`~ghmpp.models.model.Variable.children` takes; None = free. Linear, entries >= 0.
+        rank, or (parent states, child states), shared; or a joint table with m + 1 axes (parent
+        states, child states, ..., child states), a list of production rules or a record
+        :class:`~ghmpp.models.rules.Rules`; or anything else that
+        :meth:`~ghmpp.models.variable.Variable.children` takes; None = free. Linear, entries >= 0.
+        An array that could be both, of shape (2, 2, 2), is a table per rank; ``Rules.from_table``
+        says that it is joint.
     prior
         Weights of the root, shape (root states,), linear; None = uniform.
     state_values
@@ -79,11 +84,16 @@ def GHM(
     model = Model(name)
     layer = model.root("x0", spaces[0], prior=prior, values=values.get(0))
     for level in range(1, levels + 1):
+        given = None if tables is None else tables[level - 1]
+        above = len(model.declarations[layer.name].space)
+        space = read_states(spaces[level], values.get(level), f"variable 'x{level}'")
+        joint = is_joint(given, above, len(space), branching[level - 1])
         layer = layer.children(
             f"x{level}",
             branching[level - 1],
             spaces[level],
-            potential=None if tables is None else tables[level - 1],
+            potential=None if joint else cast(PotentialLike | None, given),
+            rules=cast(RulesLike, given) if joint else None,
             values=values.get(level),
             order=order if level == levels else None,
         )

@@ -128,7 +128,8 @@ def _index(variable: VariableClass, lookup: Mapping[Hashable, int], value: objec
 
 def _names_are_indices(variable: VariableClass) -> bool:
     """Whether state i is simply called i."""
-    return variable.states == tuple(range(len(variable.states)))
+    counted = range(len(variable.states))
+    return variable.states == (counted if isinstance(variable.states, range) else tuple(counted))
 
 
 def _has_numbers(variable: VariableClass) -> bool:
@@ -143,8 +144,10 @@ def _is_state(variable: VariableClass, value: object) -> bool:
 
 def _unknown_state(variable: VariableClass, value: object) -> EvidenceError:
     """The error that names the allowed states."""
-    names = [repr(name) for name in variable.states]
-    known = ", ".join(names if len(names) <= 12 else [*names[:6], "...", *names[-2:]])
+    names = variable.states
+    few = names if len(names) <= 12 else (*names[:6], *names[-2:])
+    shown = [repr(name) for name in few]
+    known = ", ".join(shown if len(names) <= 12 else [*shown[:6], "...", *shown[6:]])
     hint = "" if _has_numbers(variable) else f" (or an index 0 to {len(names) - 1})"
     if isinstance(value, float):
         hint += (

@@ -21,6 +21,8 @@ from ghmpp.models.expand import expand
 from ghmpp.models.expressions import Scalar, Symbol, add_symbol
 from ghmpp.models.forest import Forest, VariableClass
 from ghmpp.models.potentials import PotentialLike, PriorLike
+from ghmpp.models.rule_levels import rule_levels
+from ghmpp.models.rules import Rules
 from ghmpp.models.states import StatesLike, read_states
 from ghmpp.models.tables import (
     random_stacks,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
     from ghmpp.models.assumptions import Assumptions
+    from ghmpp.models.validity import Validity
 
 
 class Model:
@@ -163,8 +166,8 @@ class Model:
 
     @property
     def variables(self) -> Mapping[str, VariableClass]:
-        """Classes of variables by name, in the order of declaration."""
-        return self.forest().variables
+        """Classes of variables by name, in the order of declaration; without hidden ones."""
+        return self.forest().visible
 
     @property
     def parameters(self) -> dict[str, float | None]:
@@ -181,8 +184,19 @@ class Model:
 
     @property
     def free(self) -> tuple[str, ...]:
-        """Keys of the edge classes that have no table yet."""
-        return tuple(declared.key for declared in self._declarations.values() if declared.free)
+        """Keys of the edge classes that have no table yet, and of rules without weights."""
+        keys = (declared.free_key for declared in self._declarations.values())
+        return tuple(key for key in keys if key is not None)
+
+    @property
+    def rules(self) -> dict[str, Rules]:
+        """The joint production rules by name of the class that they write; others have none."""
+        return rule_levels(self._declarations)
+
+    @property
+    def treewidth(self) -> int:
+        """Width of the model, see :func:`ghmpp.models.summary.treewidth`."""
+        return summary.treewidth(self)
 
     @property
     def template(self) -> nx.DiGraph[str]:
@@ -240,10 +254,7 @@ class Model:
         return Model.from_declarations(self.name, replaced, self._values)
 
     def initialise(self, seed: int = 0) -> Model:
-        """A model whose free tables are random and row-stochastic, entries near 1 / states.
-
-        Rows are ``1 + 0.5 u`` normalised, with u uniform on [0, 1].
-        """
+        """A model whose free tables are random: rows ``1 + 0.5 u`` normalised, u in [0, 1]."""
         return self.with_tables(random_stacks(self._declarations, seed))
 
     def normalized(self) -> Model:
@@ -273,23 +284,10 @@ class Model:
         return self._forests[exact]
 
     def require_complete(self) -> None:
-        """Refuse a model that has free tables or symbols without values.
-
-        Raises
-        ------
-        ModelError
-            Naming them, and how to give them values.
-        """
-        unbound = [name for name, value in self.parameters.items() if value is None]
-        problems = []
-        if self.free:
-            problems.append(f"free tables {', '.join(self.free)} (gh.fit, with_tables, initialise)")
-        if unbound:
-            problems.append(f"symbols without value {', '.join(unbound)} (bind)")
+        """Refuse free tables and symbols without values: a ModelError that names them."""
         if not self._declarations:
-            problems.append("no variables (root, chain)")
-        if problems:
-            raise ModelError(f"model {self.name!r} is not complete: {'; '.join(problems)}.")
+            raise ModelError(f"model {self.name!r} is not complete: no variables (root, chain).")
+        self.forest().require_values()
 
     def log_partition(self) -> float:
         """Log of the total weight, see :func:`ghmpp.models.directed.log_partition`."""
@@ -299,14 +297,17 @@ class Model:
         return log_partition(self.forest())
 
     def sample(self, n: int, seed: int = 0) -> dict[str, IntArray]:
-        """Independent samples: states (n, nodes) by class, nodes in the user's order.
-
-        See :func:`ghmpp.models.sampling.sample`.
-        """
+        """Samples: states (n, nodes) by class, see :func:`ghmpp.models.sampling.sample`."""
         from ghmpp.models.sampling import sample
 
         self.require_complete()
         return sample(self.forest(), n, seed)
+
+    def valid_rules(self, x: object) -> Validity:
+        """Which tuples of strings are expansions, see :mod:`ghmpp.models.validity`."""
+        from ghmpp.models.validity import valid_rules
+
+        return valid_rules(self, x)
 
     def assumptions(self) -> Assumptions:
         """What arXiv:2404.18444 assumes and holds, see :mod:`ghmpp.models.assumptions`."""
@@ -315,8 +316,10 @@ class Model:
         return assumptions(self)
 
     def graph(self) -> nx.DiGraph[str]:
-        """One node per variable, see :func:`ghmpp.models.summary.graph`."""
-        return summary.graph(self)
+        """One node per variable, see :func:`ghmpp.models.graphs.graph`."""
+        from ghmpp.models.graphs import graph
+
+        return graph(self)
 
     def factor_graph(self, kind: Literal["networkx", "pgmpy"] = "networkx") -> nx.Graph[Hashable]:
         """The bipartite graph of variables and factors, see :mod:`ghmpp.models.convert`."""

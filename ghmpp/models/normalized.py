@@ -12,6 +12,7 @@ from ghmpp.errors import ModelError
 from ghmpp.models.declaration import Declaration
 from ghmpp.models.directed import Conditional, conditionals
 from ghmpp.models.forest import Forest
+from ghmpp.models.index_maps import zeros_and_ones
 from ghmpp.models.model import Model
 from ghmpp.models.potentials import Stack
 
@@ -100,9 +101,9 @@ def _dense(conditional: Conditional) -> FloatArray:
     if conditional.index is None:
         return conditional.probabilities
     states = conditional.probabilities.shape[1]
-    support = conditional.index == np.arange(states)[:, None]
-    tables: FloatArray = conditional.probabilities[:, None, :] * support
-    return tables
+    tables = zeros_and_ones("parent_of", conditional.index, states, states)
+    weighted: FloatArray = conditional.probabilities[:, None, :] * tables
+    return weighted
 
 
 def _stack(declared: Declaration, rows: FloatArray, allowed: tuple[int, ...]) -> Stack:

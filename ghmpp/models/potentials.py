@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ghmpp._arrays import AnyArray, IntArray, read_only
+from ghmpp._arrays import AnyArray, read_only
 from ghmpp.errors import ModelError
 from ghmpp.models.entries import check_exact_weights, check_weights, read_array
 from ghmpp.models.expressions import Scalar, exact_entries, substitute, symbols_of, to_float
 from ghmpp.models.forest import PotentialKind
+from ghmpp.models.index_maps import IndexLike, read_index
 from ghmpp.models.states import StateSpace
 from ghmpp.models.tabulate import tabulate, tabulate_unary
+
+TABLE_AXES = ("row", "parent state", "child state")
+UNARY_AXES = ("row", "state")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +49,12 @@ class ChildOf:
     Parameters
     ----------
     index
-        Index of the child state for each parent state, shape (parent states,); or a mapping
-        from parent state names to child state names.
+        Index of the child state for each parent state, shape (parent states,), or with a leading
+        axis of child ranks or of edges; or a mapping from parent state names to child state
+        names, or a list with one per rank.
     """
 
-    index: ArrayLike | Mapping[Hashable, Hashable]
+    index: IndexLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +64,12 @@ class ParentOf:
     Parameters
     ----------
     index
-        Index of the parent state for each child state, shape (child states,); or a mapping
-        from child state names to parent state names.
+        Index of the parent state for each child state, shape (child states,), or with a leading
+        axis of child ranks or of edges; or a mapping from child state names to parent state
+        names, or a list with one per rank.
     """
 
-    index: ArrayLike | Mapping[Hashable, Hashable]
+    index: IndexLike
 
 
 PotentialLike: TypeAlias = (
@@ -81,7 +88,7 @@ class Stack:
         "table" (also for unaries), "child_of" or "parent_of".
     entries
         Tables (rows, parent states, child states) or unaries (rows, states): float64, or objects
-        (``Fraction`` or sympy expressions); index maps: int64 (states,).
+        (``Fraction`` or sympy expressions); index maps: int64 (rows, states).
     symbols
         Names of the free symbols of the entries, sorted.
     """
@@ -92,14 +99,16 @@ class Stack:
 
     @property
     def rows(self) -> int:
-        """Rows of the stack; an index map counts as one."""
-        return 1 if self.kind != "table" else len(self.entries)
+        """Rows of the stack."""
+        return len(self.entries)
 
     def identity(self) -> Hashable:
         """Equal for potentials that are equal entry by entry (floats: bitwise)."""
-        content: Hashable = self.entries.tobytes()
+        content: Hashable
         if self.entries.dtype == object:
             content = tuple(self.entries.flat)
+        else:
+            content = sha256(np.ascontiguousarray(self.entries).data).digest()
         return self.kind, self.entries.shape, self.entries.dtype.str, content
 
     def exact(self, values: Mapping[str, Scalar], place: str) -> AnyArray:
@@ -117,7 +126,7 @@ class Stack:
         if not values.keys() >= set(self.symbols):
             return None
         numbers = to_float(substitute(self.entries, values, place), place)
-        check_weights(numbers, place)
+        check_weights(numbers, place, TABLE_AXES if numbers.ndim == 3 else UNARY_AXES)
         return numbers
 
 
@@ -150,11 +159,12 @@ def read_potential(
     ModelError
         If shapes, entries or indices are wrong.
     """
+    potential = _map_per_rank(potential)
     match potential:
         case ChildOf(index=index):
-            return Stack("child_of", _read_index(index, place, parent, child))
+            return Stack("child_of", read_index(index, place, parent, child, rows))
         case ParentOf(index=index):
-            return Stack("parent_of", _read_index(index, place, child, parent))
+            return Stack("parent_of", read_index(index, place, child, parent, rows))
         case list() | tuple():
             tables: object = [
                 _read_rank(entry, f"{place}, rank {rank}", parent, child)
@@ -166,48 +176,51 @@ def read_potential(
             tables = tabulate(potential, place, parent, child, ranks)
         case _:
             tables = potential
-    entries = read_array(tables, place)
-    if entries.ndim == 2:
-        entries = entries[None]
-    axes = "(rows, parent states, child states)"
-    _check_shape(entries, place, (len(parent), len(child)), rows, "tables", axes)
-    return _stack(entries, place)
+    axes = "(parent states, child states)"
+    entries = _read_stack(tables, place, (len(parent), len(child)), rows, "tables", axes)
+    return _stack(entries, place, ("rank" if len(entries) == ranks else "edge", *TABLE_AXES[1:]))
 
 
 def read_prior(prior: PriorLike, place: str, *, states: StateSpace, rows: Sequence[int]) -> Stack:
     """Check a declared unary potential: (states,), (rows, states), or a function of the state."""
     if callable(prior):
         prior = tabulate_unary(prior, place, states)
-    entries = read_array(prior, place)
-    if entries.ndim == 1:
-        entries = entries[None]
-    _check_shape(entries, place, (len(states),), rows, "prior", "(rows, states)")
-    return _stack(entries, place)
+    entries = _read_stack(prior, place, (len(states),), rows, "prior", "(states)")
+    return _stack(entries, place, ("node", *UNARY_AXES[1:]))
 
 
-def _stack(entries: AnyArray, place: str) -> Stack:
+def _map_per_rank(potential: PotentialLike) -> PotentialLike:
+    """A list of index maps of one kind, one per rank, as one map with a row per rank."""
+    if not isinstance(potential, (list, tuple)):
+        return potential
+    for kind in (ChildOf, ParentOf):
+        maps = [each.index for each in potential if isinstance(each, kind)]
+        if maps and len(maps) == len(potential):
+            return kind(maps)
+    return potential
+
+
+def _stack(entries: AnyArray, place: str, axes: Sequence[str]) -> Stack:
     """Check the entries and freeze them."""
     if entries.dtype != object:
-        check_weights(entries, place)
+        check_weights(entries, place, axes)
         return Stack("table", read_only(entries + 0.0))  # -0.0 becomes 0.0
-    check_exact_weights(entries, place)
+    check_exact_weights(entries, place, axes)
     return Stack("table", read_only(entries), tuple(symbols_of(entries, place)))
 
 
-def _check_shape(
-    entries: AnyArray,
-    place: str,
-    shape: tuple[int, ...],
-    rows: Sequence[int],
-    what: str,
-    axes: str,
-) -> None:
+def _read_stack(
+    raw: object, place: str, shape: tuple[int, ...], rows: Sequence[int], what: str, axes: str
+) -> AnyArray:
+    """Entries of the given shape with an axis of rows before it, which the user may leave out."""
+    given = read_array(raw, place)
+    entries = given[None] if given.ndim == len(shape) else given
     if entries.shape[1:] == shape and entries.shape[0] in rows:
-        return
+        return entries
     allowed = dict.fromkeys([shape, *((r, *shape) for r in rows if r > 1)])
     raise ModelError(
-        f"{place}: {what} must have shape {' or '.join(map(str, allowed))}, axes {axes}, "
-        f"got {entries.shape}."
+        f"{place}: {what} must have shape {' or '.join(map(str, allowed))}, last axes "
+        f"{axes}, got {given.shape}."
     )
 
 
@@ -218,48 +231,9 @@ def _read_rank(entry: object, place: str, parent: StateSpace, child: StateSpace)
             return array
         case ChildOf() | ParentOf():
             raise ModelError(
-                f"{place}: an index map is shared by all ranks and cannot stand in a list; declare "
-                f"one children(...) per rank, each with its own map."
+                f"{place}: an index map stands in a list of other potentials; all ranks need maps "
+                f"of one kind, or else declare one children(...) per rank."
             )
         case _ if callable(entry):
             return tabulate(entry, place, parent, child, 1)
     return entry
-
-
-def _read_index(
-    index: ArrayLike | Mapping[Hashable, Hashable],
-    place: str,
-    sources: StateSpace,
-    targets: StateSpace,
-) -> IntArray:
-    """An index map as int64, one target index for each source state."""
-    if isinstance(index, Mapping):
-        index = _index_by_name(index, place, sources, targets)
-    array = np.asarray(index)
-    if array.shape != (len(sources),) or array.dtype.kind not in "iu":
-        raise ModelError(
-            f"{place}: an index map needs one integer for each of {len(sources)} states, "
-            f"got shape {array.shape} and dtype {array.dtype}."
-        )
-    if array.min() < 0 or array.max() >= len(targets):
-        raise ModelError(
-            f"{place}: indices must lie in 0..{len(targets) - 1}, "
-            f"found {int(array.min())}..{int(array.max())}."
-        )
-    return read_only(array.astype(np.int64))
-
-
-def _index_by_name(
-    index: Mapping[Hashable, Hashable], place: str, sources: StateSpace, targets: StateSpace
-) -> list[int]:
-    known = set(sources.names)
-    position = {name: i for i, name in enumerate(targets.names)}
-    for name, target in index.items():
-        if name not in known:
-            raise ModelError(f"{place}: unknown state {name!r}; known: {sources.listed()}.")
-        if target not in position:
-            raise ModelError(f"{place}: unknown state {target!r}; known: {targets.listed()}.")
-    for name in sources.names:
-        if name not in index:
-            raise ModelError(f"{place}: the index map says nothing about state {name!r}.")
-    return [position[index[name]] for name in sources.names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,16 @@ def write_class(declared: Declaration, place: str, arrays: dict[str, AnyArray]) 
         "parent": declared.parent,
         "count": declared.count,
         "chain": declared.nodes if declared.chain else None,
-        "states": [_write_name(name, declared.name) for name in declared.space.names],
+        "states": _write_states(declared),
         "values": stored("values", declared.space.values),
         "potential": stack("potential", declared.potential),
         "prior": stack("prior", declared.prior),
         "order": stored("order", declared.order),
+        "hidden": declared.hidden,
+        "free_prior": declared.free_prior,
+        "scope": list(declared.scope),
+        "child": declared.child,
+        "untied": declared.untied,
     }
 
 
@@ -95,6 +101,15 @@ def read_class(
             values=values,
             order=None if record["order"] is None else arrays[record["order"]],
         )
+    declared = replace(
+        model.declarations[name],
+        hidden=bool(record.get("hidden", False)),
+        free_prior=bool(record.get("free_prior", False)) and prior is None,
+        scope=tuple(map(str, record.get("scope", ()))),
+        child=str(record.get("child", "")),
+        untied=bool(record.get("untied", False)),
+    )
+    model.add(declared)
 
 
 def _distinct(entries: AnyArray) -> tuple[list[Json], AnyArray]:
@@ -138,16 +153,26 @@ def _read_potential(
 
 def _read_states(record: Mapping[str, Any]) -> StatesLike:
     """States as a user declares them: their number where they are 0, 1, ... without values."""
-    names = [_read_name(name) for name in record["states"]]
-    counted = record["values"] is None and names == list(range(len(names)))
-    return len(names) if counted else names
+    if isinstance(record["states"], int):
+        return record["states"]
+    names = [read_name(name) for name in record["states"]]
+    counted = all(type(name) is int and name == k for k, name in enumerate(names))
+    return len(names) if counted and record["values"] is None else names
 
 
-def _write_name(name: Hashable, variable: str) -> Json:
+def _write_states(declared: Declaration) -> Json:
+    """The number of states where they are called 0, 1, ...; else their names."""
+    names = declared.space.names
+    if isinstance(names, range) and names == range(len(names)):
+        return len(names)
+    return [write_name(name, declared.name) for name in names]
+
+
+def write_name(name: Hashable, variable: str) -> Json:
     """A state name; a tuple becomes a record, so that it comes back as a tuple."""
     match name:
         case tuple():
-            return {"tuple": [_write_name(item, variable) for item in name]}
+            return {"tuple": [write_name(item, variable) for item in name]}
         case None | bool() | int() | float() | str() if type(name) in _PLAIN:
             return name
     raise FormatError(
@@ -156,10 +181,10 @@ def _write_name(name: Hashable, variable: str) -> Json:
     )
 
 
-def _read_name(name: Any) -> Hashable:
-    """The state name that :func:`_write_name` wrote."""
+def read_name(name: Any) -> Hashable:
+    """The state name that :func:`write_name` wrote."""
     if isinstance(name, dict):
-        return tuple(_read_name(item) for item in name["tuple"])
+        return tuple(read_name(item) for item in name["tuple"])
     result: Hashable = name
     return result
 

@@ -12,9 +12,14 @@ from itertools import groupby, pairwise
 import numpy as np
 
 from ghmpp._arrays import FloatArray, IntArray
+from ghmpp._memory import require_bytes
 from ghmpp.errors import ModelError
 from ghmpp.models.directed import Conditional, conditionals
 from ghmpp.models.forest import Block, Forest
+
+ITEM_BYTES = 8
+# Arrays over the nodes and samples of a class that exist at one time while it is drawn.
+DRAWING = 7
 
 
 def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[str, IntArray]:
@@ -32,12 +37,14 @@ def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[s
     Returns
     -------
     dict of int64 arrays (n, nodes of the class), by class
-        State indices; nodes in the user's order.
+        State indices; nodes in the user's order. Hidden classes are left out.
 
     Raises
     ------
     ModelError
         If ``n`` is negative, a potential has no values, or no configuration is possible.
+    ResourceError
+        If the samples do not fit into memory.
 
     Examples
     --------
@@ -49,6 +56,7 @@ def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[s
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ModelError(f"sample: n must be a whole number >= 0, got {n!r}.")
+    _require_memory(forest, n)
     generator = np.random.default_rng(rng)
     samplers = _samplers(forest)
     drawn: dict[str, IntArray] = {}
@@ -58,7 +66,18 @@ def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[s
         for blocks, sampler in _runs(forest, name, samplers):
             _draw(forest, blocks, sampler, uniform, states, drawn)
         drawn[name] = states
-    return {name: _in_users_order(forest, name, drawn[name]) for name in forest.variables}
+    return {name: _in_users_order(forest, name, drawn[name]) for name in forest.visible}
+
+
+def _require_memory(forest: Forest, n: int) -> None:
+    """Refuse samples that do not fit into memory beside what drawing one class takes."""
+    most = max((variable.nodes for variable in forest.variables.values()), default=0)
+    require_bytes(
+        ITEM_BYTES * n * (forest.nodes + DRAWING * most),
+        f"sample: {n:,} draws from model {forest.name!r} need",
+        cure="draw fewer at a time, or declare fewer variables",
+        largest=forest.largest,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +85,10 @@ class _Sampler:
     """Cumulative probabilities, cut into one segment per parent state.
 
     ``cumulative`` is (rows, entries) and ends each segment with 1; segment s holds the entries
-    ``starts[s] .. starts[s + 1] - 1``, which stand for the child states ``states[...]``;
-    ``longest`` is the number of entries in the longest segment.
+    ``starts[row, s] .. starts[row, s + 1] - 1``, which stand for the child states
+    ``states[row, ...]``; ``longest`` is the number of entries in the longest segment, or 0 where
+    ``states[row, s]`` is the only child state of parent state s.
+    ``starts`` and ``states`` have one row, or as many as there are index maps.
     """
 
     cumulative: FloatArray
@@ -75,15 +96,22 @@ class _Sampler:
     states: IntArray
     longest: int
 
-    def draw(self, parents: IntArray, rows: IntArray, uniform: FloatArray) -> IntArray:
-        """One child state for each parent state, by binary search in the parent's segment."""
-        last = self.starts[parents + 1] - 1  # holds 1, so that no draw goes beyond it
-        at = self.starts[parents] - 1  # all entries of the segment up to here are <= uniform
+    def draw(self, parents: IntArray, nodes: IntArray, uniform: FloatArray) -> IntArray:
+        """One child state for each parent state, by binary search in the parent's segment.
+
+        ``nodes`` says which row belongs to each entry: node k uses row ``k % rows``.
+        """
+        if self.longest == 0:
+            known: IntArray = self.states[nodes % len(self.states), parents]
+            return known
+        rows, maps = nodes % len(self.cumulative), nodes % len(self.starts)
+        last = self.starts[maps, parents + 1] - 1  # holds 1, so that no draw goes beyond it
+        at = self.starts[maps, parents] - 1  # all entries of the segment up to here are <= uniform
         step = 1 << self.longest.bit_length()
         while step := step >> 1:
             reach = np.minimum(at + step, last)
             at += step * (self.cumulative[rows, reach] <= uniform)
-        drawn: IntArray = self.states[at + 1]
+        drawn: IntArray = self.states[maps, at + 1]
         return drawn
 
 
@@ -102,18 +130,28 @@ def _samplers(forest: Forest) -> dict[str, _Sampler]:
 def _sampler(conditional: Conditional, parents: int) -> _Sampler:
     probabilities, index = conditional.probabilities, conditional.index
     if conditional.kind == "child_of" and index is not None:
-        return _Sampler(np.ones((1, parents)), np.arange(parents + 1), index, 1)
+        return _Sampler(np.ones((1, 0)), np.zeros((1, 0), dtype=np.int64), index, 0)
     if conditional.kind == "parent_of" and index is not None:
-        states = np.argsort(index, kind="stable")
-        starts = np.searchsorted(index[states], np.arange(parents + 1))
-        cumulative: FloatArray = np.empty(probabilities.shape)
-        for low, high in pairwise(starts):
-            cumulative[:, low:high] = _cumulate(probabilities[:, states[low:high]])
-        return _Sampler(cumulative, starts, states, int(np.diff(starts).max()))
+        states = np.argsort(index, axis=1, kind="stable")
+        ends = [np.bincount(row, minlength=parents).cumsum() for row in index]
+        starts = np.pad(np.array(ends), ((0, 0), (1, 0)))
+        lengths = np.diff(starts)
+        if (lengths == lengths[0, 0]).all():
+            maps = states[np.arange(len(probabilities)) % len(index)]
+            shares = np.take_along_axis(probabilities, maps, axis=1)
+            shares = shares.reshape(len(probabilities), parents, -1)
+            cumulative: FloatArray = _cumulate(shares).reshape(probabilities.shape)
+            return _Sampler(cumulative, starts, states, int(lengths[0, 0]))
+        cumulative = np.empty(probabilities.shape)
+        for row, shares in enumerate(probabilities):
+            at = row % len(index)
+            for low, high in pairwise(starts[at]):
+                cumulative[row, low:high] = _cumulate(shares[states[at, low:high]])
+        return _Sampler(cumulative, starts, states, int(lengths.max()))
     rows, parents, children = probabilities.shape
     cumulative = _cumulate(probabilities).reshape(rows, parents * children)
-    starts = np.arange(parents + 1) * children
-    return _Sampler(cumulative, starts, np.tile(np.arange(children), parents), children)
+    starts = np.arange(parents + 1)[None] * children
+    return _Sampler(cumulative, starts, np.tile(np.arange(children), parents)[None], children)
 
 
 def _cumulate(probabilities: FloatArray) -> FloatArray:
@@ -159,7 +197,6 @@ def _draw(
     count = first.nodes * len(blocks)
     nodes = slice(first.start, first.start + count)
     members = np.arange(count)
-    rows = members % first.nodes % len(sampler.cumulative)
     edge = forest.edges.get(first.name)
     if edge is None:
         parents = np.zeros((count, states.shape[1]), dtype=np.int64)
@@ -167,7 +204,7 @@ def _draw(
         above = forest.blocks[edge.parent]
         source = drawn.get(above.variable, states)
         parents = source[above.start + members // edge.fanout]
-    states[nodes] = sampler.draw(parents, rows[:, None], uniform[nodes])
+    states[nodes] = sampler.draw(parents, (members % first.nodes)[:, None], uniform[nodes])
 
 
 def _in_users_order(forest: Forest, name: str, states: IntArray) -> IntArray:

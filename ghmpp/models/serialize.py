@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ghmpp._arrays import AnyArray
-from ghmpp._files import replaced
+from ghmpp._files import replaced, require_folder
 from ghmpp.errors import FormatError
 from ghmpp.models.expressions import Symbol
 from ghmpp.models.formulas import Json, decode, decode_symbol, encode, encode_symbol
@@ -62,6 +62,8 @@ def save(model: Model, path: str | PathLike[str]) -> None:
     FormatError
         If the path does not end in ".json", a state name is no str, int, float, bool, None or
         tuple of these, or a formula uses an unusual function.
+    MissingFolderError
+        If the folder does not exist.
     OSError
         If the files cannot be written.
 
@@ -77,7 +79,8 @@ def save(model: Model, path: str | PathLike[str]) -> None:
       bias  1 node   2 states  root
       coin  3 nodes  2 states  3 per bias, free
     """
-    target = _json_path(path)
+    target = writable_path(path)
+    target = target.resolve() if target.is_symlink() else target  # the arrays belong beside it
     arrays: dict[str, Any] = {}
     classes = [
         write_class(declared, f"class{k}", arrays)
@@ -123,7 +126,7 @@ def load(path: str | PathLike[str]) -> Model:
     target = _json_path(path)
     content = _read_json(target)
     try:
-        arrays = _read_arrays(target.parent, content["arrays"])
+        arrays = _read_arrays(target.resolve().parent, content["arrays"])
         symbols = {
             name: decode_symbol(name, item["assumptions"])
             for name, item in content["symbols"].items()
@@ -143,13 +146,30 @@ def load(path: str | PathLike[str]) -> Model:
         raise FormatError(f"{target}: is broken ({type(error).__name__}: {error}).") from error
 
 
+def writable_path(path: str | PathLike[str]) -> Path:
+    """The path of a model's file, refused before anything is computed for it if it cannot be one.
+
+    Raises
+    ------
+    FormatError
+        If it does not end in ".json".
+    MissingFolderError
+        If its folder does not exist.
+    OSError
+        If it is a folder itself.
+    """
+    target = _json_path(path)
+    require_folder(target)
+    return target
+
+
 def _json_path(path: str | PathLike[str]) -> Path:
     """The path, which must end in ".json"."""
     target = Path(path)
     if target.suffix != ".json":
         raise FormatError(
             f"{target}: a model's file ends in .json (its arrays lie beside it in an .npz file); "
-            f"use {target.with_suffix('.json').name!r}."
+            f"use '{target.stem or 'model'}.json'."
         )
     return target
 

@@ -83,8 +83,10 @@ def _definition(path: Path) -> object:
     """What the file calls ``model`` or ``build``."""
     try:
         source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: the spec cannot be read ({error}).") from error
+    except OSError as error:
+        raise FormatError(f"{path}: the spec cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: the spec is no text in UTF-8 ({error}).") from error
     namespace: dict[str, object] = {"__name__": "ghmpp_spec", "__file__": str(path)}
 
     def run() -> None:
@@ -103,10 +105,10 @@ def _definition(path: Path) -> object:
 def _guarded(
     path: Path, function: Callable[..., object], arguments: Mapping[str, object]
 ) -> object:
-    """Call something in the file; what goes wrong names the file and the line."""
+    """Call something in the file; what goes wrong names the file, the line and the arguments."""
     try:
         return function(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [
             frame.lineno
             for frame in traceback.extract_tb(error.__traceback__)
@@ -115,7 +117,9 @@ def _guarded(
         if isinstance(error, SyntaxError) and error.filename == str(path):
             lines = [error.lineno]
         place = f"{path}, line {lines[-1]}" if lines else str(path)
-        raise FormatError(f"{place}: {type(error).__name__}: {error}") from error
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        using = f"with {given}: " if given else ""
+        raise FormatError(f"{place}: {using}{type(error).__name__}: {error}") from error
 
 
 def _parameters(

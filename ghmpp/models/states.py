@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import TypeAlias
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ghmpp._arrays import FloatArray, read_only
 from ghmpp.errors import ModelError
+from ghmpp.models.forest import StateNames
 
 StatesLike: TypeAlias = int | Iterable[Hashable]
 
@@ -20,14 +21,14 @@ StatesLike: TypeAlias = int | Iterable[Hashable]
 class StateSpace:
     """Names of the states, and their numeric values, shape (states,), or None."""
 
-    names: tuple[Hashable, ...]
+    names: StateNames
     values: FloatArray | None
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
-    def arguments(self) -> tuple[object, ...]:
+    def arguments(self) -> Sequence[object]:
         """What a potential function receives for each state: its value, or else its name."""
         if self.values is None:
             return self.names
@@ -66,7 +67,7 @@ def read_states(states: StatesLike, values: ArrayLike | None, place: str) -> Sta
     """
     numeric = False
     if isinstance(states, (int, np.integer)) and not isinstance(states, bool):
-        names: tuple[Hashable, ...] = tuple(range(int(states)))
+        names: StateNames = range(int(states))
     elif isinstance(states, Iterable):
         names = tuple(s.item() if isinstance(s, np.generic) else s for s in states)
         numeric = all(isinstance(s, Real) and not isinstance(s, bool) for s in names)
@@ -80,9 +81,11 @@ def read_states(states: StatesLike, values: ArrayLike | None, place: str) -> Sta
     return StateSpace(names, None if values is None else _read_values(values, len(names), place))
 
 
-def _check_names(names: tuple[Hashable, ...], place: str) -> None:
+def _check_names(names: StateNames, place: str) -> None:
     if not names:
         raise ModelError(f"{place}: needs at least one state.")
+    if isinstance(names, range):
+        return
     try:
         distinct = set(names)
     except TypeError as error:

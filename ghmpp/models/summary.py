@@ -1,16 +1,16 @@
-"""A model to look at: text, HTML, and networkx graphs."""
+"""A model to look at: text, HTML, and the graph of its classes."""
 
 from __future__ import annotations
 
 import html as markup
+from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ghmpp._arrays import AnyArray
 from ghmpp.models.declaration import Declaration
 from ghmpp.models.expand import tied_keys
-from ghmpp.models.forest import Block, Edge, Forest
+from ghmpp.models.forest import Block, Forest
+from ghmpp.models.potentials import Stack
+from ghmpp.models.rooting import shortened
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -45,6 +45,26 @@ def line(model: Model, name: str) -> str:
     return f"Variable {name!r} of model {model.name!r}: {', '.join(row[1:])}"
 
 
+def treewidth(model: Model) -> int:
+    """Width of the model: variables that are tied in one clique, family or rule, minus 1.
+
+    1 for trees with tables, 0 without edges; of a junction tree that of its triangulation; of
+    rules the number of children of a rule.
+    """
+    declared = model.declarations.values()
+    scopes = [len(each.scope) - 1 for each in declared if each.hidden]
+    for each in declared:
+        above = model.declarations.get(each.parent or "")
+        table = each.potential is not None and each.potential.kind == "table"
+        if table and above is not None and above.scope:
+            scopes.append(len({*above.scope, *(each.scope or (each.name,))}) - 1)
+    rules = {each.name for each in declared if each.hidden and not each.scope}
+    ends = Counter({each.name: 1 for each in declared if each.parent and each.name in rules})
+    ends.update({each.parent: each.count for each in declared if each.parent in rules})
+    edges = [1 for each in declared if each.source is not None and not (scopes or rules)]
+    return max([0, *scopes, *(count - 1 for count in ends.values()), *edges])
+
+
 def template(model: Model) -> nx.DiGraph[str]:
     """The declaration as a graph with one node per class.
 
@@ -70,39 +90,6 @@ def template(model: Model) -> nx.DiGraph[str]:
     return graph
 
 
-def graph(model: Model) -> nx.DiGraph[str]:
-    """The model as a graph with one node per variable, edges from parent to child.
-
-    Nodes are named by class and position in the user's order ("pixel[3]"; the only node of a
-    class has the class's name), with the attributes ``variable`` (class), ``states``, ``values``
-    and ``prior`` (weights (states,), or None). Edges have ``potential``, a table (parent states,
-    child states), linear, also for index maps; float64, or fractions and sympy expressions where
-    symbols have no value; None where tables are free.
-    """
-    import networkx as nx
-
-    forest = model.forest()
-    data = _Entries(model, forest)
-    graph: nx.DiGraph[str] = nx.DiGraph(name=model.name)
-    for block in forest.blocks.values():
-        variable = forest.variables[block.variable]
-        for node in range(block.nodes):
-            graph.add_node(
-                node_name(forest, block, node),
-                variable=block.variable,
-                states=variable.states,
-                values=variable.values,
-                prior=data.unary(block, node),
-            )
-    for edge in forest.edges.values():
-        above, below = forest.blocks[edge.parent], forest.blocks[edge.child]
-        for child in range(below.nodes):
-            parent = node_name(forest, above, child // edge.fanout)
-            potential = data.table(edge, child)
-            graph.add_edge(parent, node_name(forest, below, child), potential=potential)
-    return graph
-
-
 def node_name(forest: Forest, block: Block, node: int) -> str:
     """Name of a node of a block: the class and the position in the user's order."""
     variable = forest.variables[block.variable]
@@ -112,48 +99,6 @@ def node_name(forest: Forest, block: Block, node: int) -> str:
     if variable.order is not None:
         position = int(variable.order[position])
     return f"{variable.name}[{position}]"
-
-
-class _Entries:
-    """Tables and unaries by node, one array per row however many nodes share it."""
-
-    def __init__(self, model: Model, forest: Forest) -> None:
-        symbolic = any(value is None for value in model.parameters.values())
-        self.forest = forest
-        self.data = dict(model.forest(exact=True).data if symbolic else {}) | dict(forest.data)
-        self.rows: dict[tuple[str, int], AnyArray] = {}
-
-    def unary(self, block: Block, node: int) -> AnyArray | None:
-        if block.unary is None or block.unary not in self.data:
-            return None
-        row: AnyArray = self.data[block.unary][node % block.unary_rows]
-        return row
-
-    def table(self, edge: Edge, child: int) -> AnyArray | None:
-        if edge.key not in self.data:
-            return None
-        at = (edge.key, child % edge.rows)
-        if at not in self.rows:
-            self.rows[at] = self._row(edge, at[1])
-        return self.rows[at]
-
-    def _row(self, edge: Edge, row: int) -> AnyArray:
-        entries = self.data[edge.key]
-        if edge.kind == "table":
-            table: AnyArray = entries[row]
-            return table
-        parents = self.forest.blocks[edge.parent].states
-        children = self.forest.blocks[edge.child].states
-        return _dense_index_map(edge, entries, parents, children)
-
-
-def _dense_index_map(edge: Edge, index: AnyArray, parents: int, children: int) -> AnyArray:
-    """An index map as a table of zeros and ones, (parent states, child states)."""
-    if edge.kind == "child_of":
-        support: AnyArray = index[:, None] == np.arange(children)
-    else:
-        support = index == np.arange(parents)[:, None]
-    return support.astype(np.float64)
 
 
 def _edge_attributes(declared: Declaration, keys: dict[str, str]) -> dict[str, object]:
@@ -169,39 +114,59 @@ def _edge_attributes(declared: Declaration, keys: dict[str, str]) -> dict[str, o
 
 
 def _headline(model: Model) -> str:
-    declarations = model.declarations
-    nodes = sum(declared.nodes for declared in declarations.values())
+    declarations = [each for each in model.declarations.values() if not each.hidden]
+    nodes = sum(declared.nodes for declared in declarations)
     counts = [_plural(len(declarations), "class"), _plural(nodes, "variable")]
     values = [f"{k}={'?' if v is None else f'{v:g}'}" for k, v in model.parameters.items()]
-    return f"Model {model.name!r}: {', '.join(counts + values)}"
+    return f"Model {model.name!r}: {', '.join(counts + values + _width(model))}"
+
+
+def _width(model: Model) -> list[str]:
+    """Width and largest clique of a junction tree, in words."""
+    joint = [declared for declared in model.declarations.values() if declared.scope]
+    if not joint:
+        return []
+    largest = max(joint, key=lambda declared: len(declared.space))
+    size = _plural(len(largest.space), "state")
+    named = f"largest clique ({shortened(largest.scope)}) with {size}"
+    return [f"treewidth {treewidth(model)}", named]
 
 
 def _rows(model: Model) -> list[tuple[str, str, str, str]]:
-    keys = tied_keys(model.declarations)
+    keys, rules = tied_keys(model.declarations), model.rules
     return [
         (
             declared.name,
             _plural(declared.nodes, "node"),
             _plural(len(declared.space), "state"),
-            _origin(declared, keys.get(declared.name)),
+            _origin(model, declared, keys.get(declared.name), declared.name in rules),
         )
         for declared in model.declarations.values()
+        if not declared.hidden
     ]
 
 
-def _origin(declared: Declaration, key: str | None) -> str:
+def _origin(model: Model, declared: Declaration, key: str | None, by_rules: bool) -> str:
     words = [f"{declared.count} per {declared.parent}" if declared.parent else "root"]
     if declared.chain:
         words = ["chain"]
-    if declared.potential is not None and key is not None:
+    helper = model.declarations.get(declared.parent or "", declared)
+    if by_rules:
+        words = [f"{declared.count} per {helper.parent}", _plural(len(helper.space), "rule")]
+        words += ["weights free"] if helper.free_prior else _formula(helper.prior)
+    elif declared.potential is not None and key is not None:
         rows = _plural(declared.potential.rows, "table")
         words.append(rows if declared.potential.kind == "table" else declared.potential.kind)
         words += [f"tied to {key}"] if key != declared.key else []
-        symbols = ", ".join(declared.potential.symbols)
-        words += [f"in {symbols}"] if symbols else []
+        words += _formula(declared.potential)
     words += ["free"] if declared.free else []
     words += ["prior"] if declared.prior is not None else []
     return ", ".join(words)
+
+
+def _formula(stack: Stack | None) -> list[str]:
+    """Which symbols a stack is a formula in, in words."""
+    return [f"in {', '.join(stack.symbols)}"] if stack is not None and stack.symbols else []
 
 
 def _plural(count: int, noun: str) -> str:

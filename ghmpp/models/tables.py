@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.errors import ModelError
 from ghmpp.models.declaration import Declaration
 from ghmpp.models.expand import tied_keys
@@ -38,7 +38,7 @@ def with_prior(declared: Declaration, prior: PriorLike | None) -> Declaration:
         return declared
     place = f"prior of {declared.name!r}"
     stack = read_prior(prior, place, states=declared.space, rows=declared.prior_rows)
-    return replace(declared, prior=stack)
+    return replace(declared, prior=stack, free_prior=False)
 
 
 def replace_stacks(
@@ -66,16 +66,44 @@ def replace_stacks(
 
 
 def random_stacks(declarations: Mapping[str, Declaration], seed: int) -> dict[str, FloatArray]:
-    """Random row-stochastic tables, near uniform, for the free edge classes, by key."""
+    """Random row-stochastic tables, near uniform, for the free edge classes, by key.
+
+    Free unaries sum to 1 over the states of each group, see :func:`groups`.
+    """
     rng = np.random.default_rng(seed)
     stacks = {}
     for declared in declarations.values():
+        if declared.free_prior:
+            weights = 1 + 0.5 * rng.random((1, len(declared.space)))
+            stacks[declared.name] = share(weights, groups(declared, declarations))
         if declared.source is not None and declared.potential is None:
             above = declarations[declared.source]
             shape = (declared.count, len(above.space), len(declared.space))
             weights = 1 + 0.5 * rng.random(shape)
             stacks[declared.key] = weights / weights.sum(axis=2, keepdims=True)
     return stacks
+
+
+def groups(declared: Declaration, declarations: Mapping[str, Declaration]) -> IntArray:
+    """Which states of a class the free unary shares one unit of probability among, (states,).
+
+    For rules, those of one parent state: their weights become ``P(rule | parent)``. For families,
+    those of one joint state of the parents: their table becomes ``P(child | parents)``.
+    """
+    if declared.hidden and declared.child:
+        # The child is the last axis of a family's joint state.
+        return np.arange(len(declared.space)) // len(declarations[declared.child].space)
+    if declared.potential is not None and declared.potential.kind == "parent_of":
+        index: IntArray = declared.potential.entries[0]
+        return index
+    return np.zeros(len(declared.space), dtype=np.int64)
+
+
+def share(weights: FloatArray, groups: IntArray) -> FloatArray:
+    """Weights (rows, states) divided by the sum of their group, row by row; zero sums stay."""
+    sums = np.stack([np.bincount(groups, row) for row in weights])[:, groups]
+    shares: FloatArray = np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0)
+    return shares
 
 
 def read_values(values: Mapping[str, object], symbols: Mapping[str, Symbol]) -> dict[str, Scalar]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from ghmpp.errors import ModelError
 from ghmpp.models import summary
 from ghmpp.models.declaration import Declaration, check_name, read_count, read_order
 from ghmpp.models.potentials import PotentialLike, PriorLike
+from ghmpp.models.rule_levels import rule_name, with_rules
+from ghmpp.models.rules import RulesLike
 from ghmpp.models.states import StatesLike, read_states
 from ghmpp.models.tables import with_potential, with_prior
 
@@ -39,6 +42,7 @@ class Variable:
         states: StatesLike,
         *,
         potential: PotentialLike | None = None,
+        rules: RulesLike | None = None,
         prior: PriorLike | None = None,
         values: ArrayLike | None = None,
         order: ArrayLike | None = None,
@@ -60,6 +64,13 @@ class Variable:
             ``f(parent, child, rank)`` of state values (names where states have no values); entries
             may be fractions or sympy expressions; :class:`~ghmpp.models.potentials.ChildOf` and
             ``ParentOf`` are index maps. None = free: one table per rank, learned later.
+        rules
+            Joint production rules instead of a potential, where the children of one parent depend
+            on each other: a joint table ``psi[parent, child 1, ..., child count]``, linear, >= 0;
+            a list of ``(parent, (child, ...), weight)`` in state names, weights optional; or a
+            record :class:`~ghmpp.models.rules.Rules`, whose weights may be free. Only positive
+            entries cost anything. A hidden class, called like the children with " rule" added,
+            says which rule each parent used.
         prior
             Unary weights of each child: (states,), or (nodes, states) in tree order, or a function
             of the state. None = none.
@@ -97,7 +108,14 @@ class Variable:
             above.levels,
             order=read_order(order, above.nodes * count, place),
         )
-        declared = with_potential(declared, above, potential)
+        if rules is None:
+            declared = with_potential(declared, above, potential)
+        elif potential is None:
+            check_name(rule_name(name), known, self.name)
+            helper, declared = with_rules(declared, above, rules)
+            self.model.add(helper)
+        else:
+            raise ModelError(f"{place}: give either a potential or rules, not both.")
         return self.model.add(with_prior(declared, prior))
 
     def __repr__(self) -> str:

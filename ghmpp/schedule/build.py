@@ -63,7 +63,8 @@ def build_schedule(
     choose
         What ``("choice", ...)`` outputs are: the argmax or a random draw.
     """
-    builder = _Builder(forest, frozenset(observed))
+    joint = {name for kind, name in outputs if kind in ("edge", "counts")}
+    builder = _Builder(forest, frozenset(observed), frozenset(joint))
     builder.collect()
     if any(kind in NEEDS_DISTRIBUTE for kind, _ in outputs):
         builder.distribute()
@@ -79,6 +80,7 @@ class _Builder:
 
     forest: Forest
     observed: frozenset[str]
+    joint: frozenset[str]
     ops: list[Op] = field(default_factory=list)
     outputs: dict[tuple[str, str], Value] = field(default_factory=dict)
     local: dict[str, list[Value]] = field(default_factory=dict)
@@ -87,6 +89,8 @@ class _Builder:
     message: dict[str, Value] = field(default_factory=dict)
     pooled: dict[str, Value] = field(default_factory=dict)
     cavity: dict[str, Value] = field(default_factory=dict)
+    belief: dict[str, Value] = field(default_factory=dict)
+    blank: set[str] = field(default_factory=set)
     choice: dict[str, Value] = field(default_factory=dict)
 
     def emit(self, op: Op) -> Value:
@@ -113,11 +117,32 @@ class _Builder:
             for edge in edges:
                 sent = self.emit(Message(edge.child, "root", self.below[edge.child], self.fresh))
                 self.message[edge.child] = sent
-                if edge.fanout > 1:
+                if not edge.single:
                     sent = self.emit(Pool(edge.child, sent, self.fresh))
                 self.pooled[edge.child] = sent
-            pools = [self.pooled[edge.child] for edge in edges]
-            self.below[block.name] = self.product(block.name, self.local[block.name] + pools)
+            if not self.local[block.name] and all(map(self.silent, edges)):
+                self.blank.add(block.name)
+            telling = [edge for edge in edges if not self.silent(edge)]
+            parts = [self.pooled[edge.child] for edge in telling if self.projected(edge)]
+            others = [self.pooled[edge.child] for edge in telling if not self.projected(edge)]
+            if parts and others:  # the part that both passes use
+                both = self.product(block.name, self.local[block.name] + parts)
+                self.local[block.name], parts = [both], []
+            whole = self.local[block.name] + parts + others
+            self.below[block.name] = self.product(block.name, whole)
+
+    def silent(self, edge: Edge) -> bool:
+        """Whether children that are functions of their parent have nothing to say: ones."""
+        return edge.kind == "child_of" and edge.child in self.blank
+
+    def projected(self, edge: Edge) -> bool:
+        """Whether a child is a function of its parent and nothing else depends on it.
+
+        Its posterior is then a sum over the posterior of its parent, which serves all such
+        children at once and needs no product over the others.
+        """
+        leaf = not self.forest.children[edge.child] and edge.child not in self.joint
+        return edge.kind == "child_of" and edge.single and leaf
 
     def local_values(self, block: Block) -> list[Value]:
         """Evidence and unary potential of a block, where it has them."""
@@ -131,16 +156,30 @@ class _Builder:
     def distribute(self) -> None:
         """Roots to leaves: what the rest of the forest says about each block."""
         for block in self.forest.blocks.values():
-            edges = self.forest.children[block.name]
+            children = self.forest.children[block.name]
+            self.project(block, [edge for edge in children if self.projected(edge)])
+            edges = tuple(edge for edge in children if not self.projected(edge))
             for edge, context in zip(edges, self.contexts(block, edges), strict=True):
                 self.cavity[edge.child] = self.exclude(block, edge, context)
                 self.above[edge.child] = self.emit(
                     Message(edge.child, "leaves", self.cavity[edge.child], self.fresh)
                 )
 
+    def project(self, block: Block, edges: list[Edge]) -> None:
+        """What the posterior of a parent says about children that are functions of it."""
+        if not edges:
+            return
+        whole = [self.below[block.name]]
+        if block.name in self.above:
+            whole.append(self.above[block.name])
+        belief = self.product(block.name, whole)
+        for edge in edges:
+            spread = self.emit(Spread(edge.child, belief, self.fresh))
+            self.belief[edge.child] = self.emit(Message(edge.child, "leaves", spread, self.fresh))
+
     def exclude(self, block: Block, edge: Edge, context: Value | None) -> Value:
         """What a parent tells each child of an edge, before it goes through the potential."""
-        if edge.fanout > 1:
+        if not edge.single:
             return self.emit(Exclude(edge.child, context, self.message[edge.child], self.fresh))
         if context is None:
             context = self.product(block.name, [])
@@ -151,7 +190,7 @@ class _Builder:
         own = self.local[block.name]
         if block.name in self.above:
             own = [self.above[block.name], *own]
-        pools = [self.pooled[edge.child] for edge in edges]
+        pools = [[] if self.silent(edge) else [self.pooled[edge.child]] for edge in edges]
         prefixes = self.running_products(block.name, own, pools)
         suffixes = self.running_products(block.name, [], pools[::-1])[::-1]
         return [
@@ -160,15 +199,18 @@ class _Builder:
         ]
 
     def running_products(
-        self, block: str, start: list[Value], values: list[Value]
+        self, block: str, start: list[Value], values: list[list[Value]]
     ) -> list[list[Value]]:
-        """For each position, the product of ``start`` and all earlier values (0 or 1 value)."""
+        """For each position, the product of ``start`` and all earlier values (0 or 1 value).
+
+        A position has one value, or none.
+        """
         running = [self.product(block, start)] if start else []
         found = []
         for position, value in enumerate(values):
             found.append(running)
-            if position + 1 < len(values):
-                running = [self.product(block, [*running, value])]
+            if position + 1 < len(values) and value:
+                running = [self.product(block, [*running, *value])]
         return found
 
     def choose(self, how: Literal["argmax", "sample"]) -> None:
@@ -195,6 +237,8 @@ class _Builder:
             return tuple(self.below[root] for root in self.forest.roots)
         if kind in ("edge", "counts"):
             return (self.cavity[name], self.below[name])
+        if name in self.belief:
+            return (self.belief[name],)
         if name not in self.above:
             return (self.below[name],)
         return (self.product(name, [self.below[name], self.above[name]]),)

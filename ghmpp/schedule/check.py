@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ghmpp._arrays import AnyArray
+from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.schedule.ir import Choose, Normalize, Readout, Schedule, Value, sources
 from ghmpp.schedule.shapes import Illegal, Shapes, block_of, expect, refuse, value_shapes
 
@@ -38,12 +39,11 @@ def _check_potentials(schedule: Schedule) -> None:
     try:
         for edge in forest.edges.values():
             parent, child = block_of(forest, edge.parent), block_of(forest, edge.child)
-            expect(child.nodes == parent.nodes * edge.fanout, f"fanout of edge '{edge.child}'")
-            expect(edge.rows in (1, edge.fanout, child.nodes), f"rows of edge '{edge.child}'")
+            _check_parents(forest, edge, parent, child)
             sizes = {
                 "table": (edge.rows, parent.states, child.states),
-                "child_of": (parent.states,),
-                "parent_of": (child.states,),
+                "child_of": (edge.rows, parent.states),
+                "parent_of": (edge.rows, child.states),
             }
             _expect_sizes(forest.data.get(edge.key), sizes[edge.kind], edge.key)
         for block in forest.blocks.values():
@@ -52,6 +52,20 @@ def _check_potentials(schedule: Schedule) -> None:
                 _expect_sizes(forest.data.get(block.unary), sizes_wanted, block.unary)
     except Illegal as broken:
         refuse(schedule, str(broken), None)
+
+
+def _check_parents(forest: Forest, edge: Edge, parent: Block, child: Block) -> None:
+    """Every child has a parent, and the number of rows says which row is whose."""
+    name = edge.child
+    if edge.parents is None:
+        expect(child.nodes == parent.nodes * edge.fanout, f"fanout of edge '{name}'")
+        expect(edge.rows in (1, edge.fanout, child.nodes), f"rows of edge '{name}'")
+        return
+    above = forest.parent_nodes(edge)
+    expect(above.shape == (child.nodes,), f"parents of edge '{name}'")
+    expect(bool((above >= 0).all() and (above < parent.nodes).all()), f"parents of edge '{name}'")
+    expect(int(np.bincount(above).max()) == edge.fanout, f"fanout of edge '{name}'")
+    expect(edge.rows in (1, child.nodes), f"rows of edge '{name}'")
 
 
 def _expect_sizes(stack: AnyArray | None, wanted: tuple[int, ...], key: str) -> None:

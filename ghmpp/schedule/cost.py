@@ -6,12 +6,10 @@ freed after its last use, and of the potentials. A backend's own buffers come on
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
-from ghmpp.errors import ResourceError
+from ghmpp._memory import bytes_text, physical_memory, require_bytes, too_big
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.domain import Precision
 from ghmpp.schedule.ir import Schedule, Value, results, sources
@@ -20,6 +18,10 @@ from ghmpp.schedule.shapes import Shape, Shapes, value_shapes
 
 ITEM_BYTES: Mapping[Precision, int] = {"float32": 4, "float64": 8}
 INDEX_BYTES = 8
+ONE_ROW_CURE = (
+    "no smaller batch helps: ask for less (one class, or the log evidence alone), or declare fewer "
+    "states or variables"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ class Cost:
     peak_op
         Index of the instruction at that time (-1 for an empty schedule).
     treewidth
-        Treewidth of the scheduled forest: 1, or 0 without edges. Cliques of a junction tree are
-        single variables here: their size shows in ``largest_block``.
+        Treewidth of the model: of a junction tree that of its triangulation (the largest number
+        of variables in a clique minus 1); of other forests 1, or 0 without edges.
     largest_block
         Name of the block with the most entries (nodes times states); "" for an empty forest.
     rows
@@ -121,13 +123,18 @@ def cost(
         value_bytes=sum(sizes.values()),
         peak_bytes=peak,
         peak_op=peak_op,
-        treewidth=1 if schedule.forest.edges else 0,
+        treewidth=_treewidth(schedule.forest),
         largest_block=_largest_block(schedule.forest),
         rows=tuple(
             OpCost(count.flops, count.exps, size)
             for count, size in zip(counts, written, strict=True)
         ),
     )
+
+
+def _treewidth(forest: Forest) -> int:
+    scopes = [len(variable.scope) - 1 for variable in forest.variables.values() if variable.scope]
+    return max(scopes, default=1 if forest.edges else 0)
 
 
 def last_use(schedule: Schedule) -> dict[Value, int]:
@@ -165,42 +172,51 @@ def require_memory(schedule: Schedule, *, batch: int = 1, limit_bytes: int | Non
     limit = physical_memory() if limit_bytes is None else limit_bytes
     if limit is None or needed.memory_bytes <= limit:
         return needed
-    values, potentials = needed.peak_bytes, needed.potential_bytes
+    smaller = batch > 1 and cost(schedule, batch=1).memory_bytes <= limit
     block = schedule.forest.blocks[needed.largest_block]
-    raise ResourceError(
-        f"schedule of '{schedule.forest.name}': a batch of {batch} needs "
-        f"{bytes_text(needed.memory_bytes)} ({bytes_text(values)} for messages at the peak, "
-        f"{bytes_text(potentials)} for potentials), but the limit is {bytes_text(limit)}; use a "
-        f"smaller batch or fewer states; largest block: '{block.name}' with {block.nodes:,} nodes "
-        f"of {block.states:,} states."
+    raise too_big(
+        f"schedule of '{schedule.forest.name}': a batch of {batch} needs",
+        needed.memory_bytes,
+        limit,
+        detail=f"{bytes_text(needed.peak_bytes)} for messages at the peak, "
+        f"{bytes_text(needed.potential_bytes)} for potentials",
+        cure="use a smaller batch" if smaller else ONE_ROW_CURE,
+        largest=f"block: '{block.name}' with {block.nodes:,} nodes of {block.states:,} states",
     )
 
 
-def physical_memory() -> int | None:
-    """Bytes of physical memory of this machine; None where the system does not say.
+def require_results(
+    schedule: Schedule, *, batch: int, draws: int = 1, dtype: Precision = "float64"
+) -> None:
+    """Refuse a batch whose results do not fit into memory, however few rows run at one time.
 
-    All of it, not what is free now: free memory leaves out the caches that a run may take over.
+    Parameters
+    ----------
+    schedule
+        A legal schedule.
+    batch
+        Rows of evidence.
+    draws
+        Repetitions of the choices.
+    dtype
+        Precision of the results.
+
+    Raises
+    ------
+    ResourceError
+        With the memory needed, the limit and the largest class.
     """
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes in binary units, such as ``"8.5 KiB"``.
-
-    Examples
-    --------
-    >>> bytes_text(512), bytes_text(8704)
-    ('512 B', '8.5 KiB')
-    """
-    if count < 1024:
-        return f"{count} B"
-    size, unit = float(count), 0
-    while size >= 1024 and unit < 5:
-        size, unit = size / 1024, unit + 1
-    return f"{size:.1f} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[unit]}"
+    shapes = value_shapes(schedule)
+    results = [shapes[value] for value in schedule.outputs.values()]
+    require_bytes(
+        sum(
+            _bytes(shape, batch, dtype) * (draws if shape.kind == "choice" else 1)
+            for shape in results
+        ),
+        f"schedule of {schedule.forest.name!r}: the results for a batch of {batch:,} need",
+        cure="pass fewer rows at a time, or ask for less",
+        largest=schedule.forest.largest,
+    )
 
 
 def _bytes(shape: Shape, batch: int, dtype: Precision) -> int:
@@ -229,8 +245,8 @@ def _parameters(forest: Forest) -> int:
     entries: dict[str, int] = {}
     for edge in forest.edges.values():
         parent, child = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
-        sizes = {"table": (edge.rows, parent, child), "child_of": (parent,), "parent_of": (child,)}
-        entries[edge.key] = prod(sizes[edge.kind])
+        sizes = {"table": parent * child, "child_of": parent, "parent_of": child}
+        entries[edge.key] = edge.rows * sizes[edge.kind]
     for block in forest.blocks.values():
         if block.unary is not None:
             entries[block.unary] = block.unary_rows * block.states

@@ -25,6 +25,9 @@ from ghmpp.schedule.ir import (
 )
 from ghmpp.schedule.spans import FOLLOWED_OPS, NODE_DECADES, Spans
 
+# Of the range of float32, what positive entries may use where zeros take more.
+ZEROS_SHARE = 0.25
+
 
 def place_normalization(schedule: Schedule) -> Schedule:
     """Rescale every node once per pass, and hand the scales to the log evidence.
@@ -42,35 +45,45 @@ def relax_normalization(schedule: Schedule) -> Schedule:
     """Drop rescales that even float32 can do without, largest blocks first.
 
     Requires: a legal, pruned schedule. Rescales whose scale is read (for the log evidence) stay,
-    and so do all where a table has no values yet, or beyond ``FOLLOWED_OPS`` instructions.
+    and so do all where a table has no values yet, or beyond ``FOLLOWED_OPS`` instructions. But
+    those of values that are summed through an index map go first, with or without scale: such
+    values are large, and what they are summed up to is rescaled itself. With index maps fewer of
+    the others go, since no table bounds what zeros leave over.
     Ensures: a legal schedule in which no value can fall further below 1 than float32 allows; if
     one could before, nothing is dropped. Results are unchanged.
     """
     spans, limit = Spans.of(schedule.forest), NODE_DECADES["float32"]
-    rescales = [op for op in schedule.ops if isinstance(op, Normalize) and op.scale is None]
     free = any(key not in schedule.forest.data for key in schedule.forest.keys())
     if free or len(schedule.ops) > FOLLOWED_OPS or spans.node_decades(schedule) > limit:
         return schedule
-    blocks = schedule.forest.blocks
+    blocks, edges = schedule.forest.blocks, schedule.forest.edges
+    summed = {name for name, edge in edges.items() if edge.kind == "parent_of" and edge.single}
+    mapped = any(edge.kind != "table" for edge in edges.values())
+    rescales = [op for op in schedule.ops if isinstance(op, Normalize)]
+    rescales = [op for op in rescales if op.block in summed or op.scale is None]
     rescales.sort(key=lambda op: -blocks[op.block].nodes * blocks[op.block].states)
     dropped: frozenset[Value] = frozenset()
-    for op in rescales:
+    for op in sorted(rescales, key=lambda op: op.block not in summed):
         trial = dropped | {op.out}
-        if spans.peak_decades(_without(schedule, trial)) <= limit:
+        allowed = limit * ZEROS_SHARE if mapped and op.block not in summed else limit
+        if spans.peak_decades(_without(schedule, trial)) <= allowed:
             dropped = trial
     return _renumbered(_without(schedule, dropped))
 
 
 def _without(schedule: Schedule, rescales: frozenset[Value]) -> Schedule:
-    """The schedule without some rescales, which pass their source on."""
+    """The schedule without some rescales, which pass their source on; their scales go too."""
     stands_for: dict[Value, Value] = {}
+    scales: set[Value | None] = set()
     ops: list[Op] = []
     for op in schedule.ops:
         if isinstance(op, Normalize) and op.out in rescales:
             stands_for[op.out] = stands_for.get(op.source, op.source)
-        else:
-            new = reissue(op, lambda value: stands_for.get(value, value), op.out)
-            ops.append(new)
+            scales.add(op.scale)
+            continue
+        if isinstance(op, Readout) and not scales.isdisjoint(op.sources):
+            op = replace(op, sources=tuple(value for value in op.sources if value not in scales))
+        ops.append(reissue(op, lambda value: stands_for.get(value, value), op.out))
     outputs = {key: stands_for.get(value, value) for key, value in schedule.outputs.items()}
     return replace(schedule, ops=tuple(ops), outputs=outputs)
 

@@ -81,8 +81,10 @@ def save_picture(figure: Figure, path: str | PathLike[str]) -> None:
     ------
     FormatError
         If the suffix is neither ``.png`` nor ``.svg``.
+    MissingFolderError
+        If the folder does not exist.
     OSError
-        If the folder does not exist or cannot be written.
+        If the file cannot be written.
     """
     target = Path(path)
     if target.suffix.lower() not in SUFFIXES:

@@ -237,7 +237,7 @@ def _expect_node(shape: Shape, block: str, forest: Forest) -> None:
     """A value of ``block``; the message of an only child is one of its parent."""
     if shape.kind == "message":
         edge = forest.edges[shape.block]
-        fits = edge.fanout == 1 and edge.parent == block
+        fits = edge.single and edge.parent == block
     else:
         fits = shape.kind == "node" and shape.block == block
     if not fits:
@@ -252,7 +252,7 @@ def _expect_message(shape: Shape, edge: Edge) -> None:
 
 def _expect_cavity(shape: Shape, edge: Edge, forest: Forest) -> None:
     """What the parents tell the children; with one child each, a value of the parent block."""
-    if edge.fanout == 1 and shape.kind == "node":
+    if edge.single and shape.kind == "node":
         _expect_node(shape, edge.parent, forest)
     elif shape.kind != "cavity" or shape.block != edge.child:
         raise Illegal(f"expected what parents tell '{edge.child}', got {_said(shape)}")

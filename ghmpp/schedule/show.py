@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from ghmpp._memory import bytes_text
 from ghmpp.models.forest import Forest, VariableClass
-from ghmpp.schedule.cost import Cost, bytes_text, cost
+from ghmpp.models.rooting import shortened
+from ghmpp.schedule.cost import Cost, cost
 from ghmpp.schedule.ir import Evidence, Op, Readout, Schedule, Value, results, sources
 from ghmpp.schedule.outline import Part, Section, Span, carried, hidden_blocks, outline, skips
 from ghmpp.schedule.provenance import provenance
@@ -147,7 +149,7 @@ def _header(schedule: Schedule) -> Iterator[str]:
     forest, domain = schedule.forest, schedule.domain
     rule = {"sum": "sum-product", "max": "max-product"}[schedule.semiring]
     yield f"{forest.name}: {outputs_text(schedule)} given {given_text(schedule)} ({rule})"
-    yield f"model      {_few([_class_text(variable) for variable in forest.variables.values()])}"
+    yield f"model      {_few([_class_text(variable) for variable in forest.visible.values()])}"
     chosen = f"{domain.kind} {domain.dtype}: {domain.reason}" if domain else "not chosen yet"
     yield f"domain     {chosen}"
 
@@ -169,7 +171,9 @@ def _totals(schedule: Schedule, total: Cost) -> Iterator[str]:
     block = schedule.forest.blocks.get(total.largest_block)
     if block is not None:
         size = f"{block.nodes:,} x {block.states:,} (nodes x states)"
-        yield f"treewidth  {total.treewidth}; largest block {block.name}, {size}"
+        scope = schedule.forest.variables[block.variable].scope
+        named = f"{block.name} ({shortened(scope)})" if scope else block.name
+        yield f"treewidth  {total.treewidth}; largest block {named}, {size}"
 
 
 def _values(values: Sequence[Value]) -> str:

@@ -2,7 +2,9 @@
 
 With tables scaled to largest entry ``1/S``, a message through a table whose positive entries span
 ``log10 kappa`` decades falls by at most ``log10(kappa S)`` decades below the largest entry of what
-was sent; products add up, and a rescale starts again at 1.
+was sent; products add up, and a rescale starts again at 1. A sum through an index map, scaled to
+the mean of its longest segment, falls by the length of that; what zeros leave over, here and in
+tables, is for the run to watch.
 """
 
 from __future__ import annotations
@@ -48,15 +50,19 @@ class Fall:
         For the largest and for the smallest entry; infinity where entries may be 0, as those
         of evidence and of whatever it was multiplied with. What comes through a table of
         positive entries has no such zeros.
+    spread
+        Between the largest and the smallest entry (at most ``smallest``): what a table of
+        positive entries leaves of any input, and what remains after a rescale.
     """
 
     largest: float
     smallest: float
+    spread: float = math.inf
 
     @classmethod
-    def evenly(cls, decades: float) -> Fall:
-        """All entries lie at most so many decades below 1."""
-        return cls(decades, decades)
+    def evenly(cls, decades: float, spread: float = math.inf) -> Fall:
+        """All entries lie at most so many decades below 1, and at most ``spread`` apart."""
+        return cls(decades, decades, min(decades, spread))
 
     @classmethod
     def product(cls, factors: Sequence[Fall]) -> Fall:
@@ -68,24 +74,43 @@ class Fall:
         smallest = sum(factor.smallest for factor in factors)
         if math.isfinite(smallest):
             gained = max((factor.smallest - factor.largest for factor in factors), default=0.0)
-            return cls(smallest - gained, smallest)
+            return cls(smallest - gained, smallest, sum(factor.spread for factor in factors))
         with_zeros = [factor.largest for factor in factors if math.isinf(factor.smallest)]
         others = [factor.smallest for factor in factors if math.isfinite(factor.smallest)]
         return cls(sum(with_zeros) + sum(others), math.inf)
 
+    def times(self, count: int) -> Fall:
+        """The product of ``count`` factors that fall alike."""
+        if count == 0:
+            return Fall.evenly(0.0)
+        if math.isinf(self.smallest):
+            return Fall(count * self.largest, math.inf)
+        smallest = count * self.smallest
+        return Fall(smallest - (self.smallest - self.largest), smallest, count * self.spread)
+
 
 @dataclass(frozen=True)
 class Spans:
-    """Decimal decades between the largest and the smallest positive entry, by potential key."""
+    """Decimal decades that potentials span, by key.
+
+    ``decades`` lie between the largest and the smallest positive entry of a table or unary,
+    ``segments`` between the longest sum through an index map and one of its terms.
+    """
 
     forest: Forest
     decades: Mapping[str, float]
+    segments: Mapping[str, float]
 
     @classmethod
     def of(cls, forest: Forest) -> Spans:
-        """Read every potential once (free tables and index maps count as all ones)."""
+        """Read every potential once (free tables count as all ones)."""
         stacks = {key: stack for key, stack in forest.data.items() if stack.dtype.kind == "f"}
-        return cls(forest, {key: _decades(stack) for key, stack in stacks.items()})
+        maps = {edge.key for edge in forest.edges.values() if edge.kind != "table"}
+        return cls(
+            forest,
+            {key: _decades(stack) for key, stack in stacks.items()},
+            {key: math.log10(max(map(_longest, forest.data[key]))) for key in maps},
+        )
 
     def edge_decades(self) -> float:
         """Largest number of decades of one message: ``log10(kappa S)``."""
@@ -119,18 +144,21 @@ class Spans:
             case Unary(key=key):
                 return Fall.evenly(self.decades.get(key, 0.0))
             case Message(edge=edge, source=source):
-                return Fall.evenly(falls[source].largest + self._edge(self.forest.edges[edge]))
+                through = self.forest.edges[edge]
+                spread = self.decades.get(through.key, math.inf)
+                return Fall.evenly(falls[source].largest + self._edge(through), spread)
             case Pool(edge=edge, source=source):
-                return Fall.product([falls[source]] * self.forest.edges[edge].fanout)
+                return falls[source].times(self.forest.edges[edge].fanout)
             case Exclude(edge=edge, context=context, messages=messages):
-                siblings = [falls[messages]] * (self.forest.edges[edge].fanout - 1)
-                return Fall.product(siblings if context is None else [falls[context], *siblings])
+                siblings = falls[messages].times(self.forest.edges[edge].fanout - 1)
+                return siblings if context is None else Fall.product([falls[context], siblings])
             case Spread(source=source):
                 return falls[source]
             case Combine(sources=sources):
                 return Fall.product([falls[source] for source in sources])
             case Normalize(source=source):
-                return Fall(0.0, falls[source].smallest)
+                apart = min(falls[source].smallest, falls[source].spread)
+                return Fall(0.0, apart, apart)
             case Readout(kind="edge" | "counts", block=child, sources=sources):
                 ends = sum(falls[source].largest for source in sources)
                 return Fall.evenly(ends + self._edge(self.forest.edges[child]))
@@ -144,6 +172,8 @@ class Spans:
                 assert_never(op)
 
     def _edge(self, edge: Edge) -> float:
+        if edge.kind != "table":
+            return self.segments[edge.key]
         blocks = self.forest.blocks
         states = max(blocks[edge.parent].states, blocks[edge.child].states)
         return self.decades.get(edge.key, 0.0) + math.log10(states)
@@ -156,6 +186,11 @@ class Spans:
         if block.name in self.forest.edges:
             span += self._edge(self.forest.edges[block.name])
         return span + (self.decades.get(block.unary, 0.0) if block.unary else 0.0)
+
+
+def _longest(index: AnyArray) -> int:
+    """Length of the longest segment of one index map."""
+    return int(np.bincount(index).max())
 
 
 def _decades(stack: AnyArray) -> float:

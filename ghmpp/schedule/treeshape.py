@@ -146,16 +146,18 @@ def _tree_of(forest: Forest, items: Sequence[Item]) -> _Tree:
         if edge is None:
             tree.roots += nodes
             continue
+        above = forest.parent_nodes(edge).tolist()
         for node in nodes:
-            position = shown[edge.parent][-1] if item.group else node[1] // edge.fanout
+            position = shown[edge.parent][-1] if item.group else above[node[1]]
             parent = (edge.parent, position)
             if _is_chain(forest, edge):
                 tree.following[parent] = node
             else:
                 tree.children.setdefault(parent, []).append(node)
         parents = ((edge.parent, index) for index in shown[edge.parent])
-        reached = {index // edge.fanout for index in kept}
-        tree.fading.update(node for node in parents if node[1] not in reached and not item.group)
+        reached = {above[index] for index in kept if index != GROUP}
+        missing = set(above) - reached
+        tree.fading.update(node for node in parents if node[1] in missing and not item.group)
     return tree
 
 

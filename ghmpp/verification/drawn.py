@@ -56,7 +56,7 @@ def draw_evidence(
         "hard": {name: _named(known[name], sampled[name]) for name in observed},
         "partial": {
             name: _named(known[name], _thin(sampled[name], rng))
-            for name in (known if given is None else observed)
+            for name in (forest.visible if given is None else observed)
         },
         "soft": {name: _soft(known[name], rows, rng) for name in observed},
     }
@@ -75,8 +75,9 @@ def _thin(states: IntArray, rng: np.random.Generator) -> IntArray:
 
 def _named(variable: VariableClass, states: IntArray) -> AnyArray:
     """States by index, or by name where a number would be read as a name; None where missing."""
-    indices = tuple(range(len(variable.states)))
-    if variable.states == indices or not any(isinstance(s, Number) for s in variable.states):
+    indices = range(len(variable.states))
+    counted = tuple(variable.states) == tuple(indices)
+    if counted or not any(isinstance(s, Number) for s in variable.states):
         return states
     return np.array([*variable.states, None], dtype=object)[states]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -21,12 +22,15 @@ CONFIGURATIONS = 100_000
 EXACT_CONFIGURATIONS = 2_000
 RECURSION_NODES = 200_000
 GRADIENT_NODES = 3_000
+DENSE_ENTRIES = 20_000_000
 
 Logs: TypeAlias = Mapping[str, FloatArray]
 Engine: TypeAlias = Callable[[Subject, Logs], Answer]
 
 
 def _enumeration(subject: Subject, logs: Logs) -> Answer:
+    if subject.joint is not None:
+        return subject.joint.enumeration(logs, limit=CONFIGURATIONS)
     return enumeration(subject.forest, logs, limit=CONFIGURATIONS)
 
 
@@ -48,6 +52,12 @@ def _gradient(subject: Subject, logs: Logs) -> Answer:
     return gradient(subject.forest, logs)
 
 
+def _triangulation(subject: Subject, logs: Logs) -> Answer:
+    if subject.joint is None:
+        raise ConversionError("the model is a tree as it is; there is nothing to triangulate.")
+    return subject.joint.second_triangulation(logs)
+
+
 def _pgmpy(engine: Callable[[Model, Logs], Answer]) -> Engine:
     """A pgmpy engine; it needs the model."""
 
@@ -60,6 +70,15 @@ def _pgmpy(engine: Callable[[Model, Logs], Answer]) -> Engine:
 
 
 def _limit(subject: Subject, nodes: int) -> None:
+    forest = subject.forest
+    maps = [edge for edge in forest.edges.values() if edge.kind != "table"]
+    ends = ((forest.blocks[edge.parent].states, forest.blocks[edge.child].states) for edge in maps)
+    entries = sum(edge.rows * prod(pair) for edge, pair in zip(maps, ends, strict=True))
+    if entries > DENSE_ENTRIES:
+        raise ResourceError(
+            f"its index maps would be tables of {entries:,} entries, more than "
+            f"{DENSE_ENTRIES:,}; it would be slow."
+        )
     if subject.forest.nodes > nodes:
         raise ResourceError(
             f"{subject.forest.nodes:,} variables exceed limit={nodes:,}; it would be slow."
@@ -71,6 +90,7 @@ ENGINES: Mapping[str, Engine] = {
     "fractions": _fractions,
     "recursion": _recursion,
     "gradient": _gradient,
+    "triangulation": _triangulation,
     "pgmpy.VariableElimination": _pgmpy(pgmpy_engines.bayesian_elimination),
     "pgmpy.VariableElimination(markov)": _pgmpy(pgmpy_engines.markov_elimination),
     "pgmpy.BeliefPropagation": _pgmpy(pgmpy_engines.belief_propagation),

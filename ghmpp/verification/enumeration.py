@@ -160,7 +160,7 @@ def _refuse(forest: Forest, limit: int) -> None:
     else:
         return
     raise ResourceError(
-        f"{count} configurations exceed limit={limit:,}; for bigger models use log_recursion."
+        f"{count} configurations exceed limit={limit:,}; for bigger models use 'recursion'."
     )
 
 

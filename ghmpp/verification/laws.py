@@ -26,7 +26,6 @@ from ghmpp.verification.subjects import (
     Asked,
     Subject,
     network_inputs,
-    output_keys,
     read_subject,
 )
 
@@ -227,7 +226,7 @@ def _differentiable(bench: Bench) -> Iterator[Deviation]:
     inputs = [x.double().requires_grad_() for x in network_inputs(bench.network, asked)]
     results = bench.network(*inputs)
     outputs = results if isinstance(results, tuple) else (results,)
-    logs = outputs[output_keys(bench.network).index(LOG_EVIDENCE)]
+    logs = outputs[bench.network.answers.index(LOG_EVIDENCE)]
     slopes = torch.autograd.grad(logs.sum(), inputs)
     truth = log_recursion(bench.subject.forest, asked.logs)
     found = {

@@ -1,10 +1,11 @@
 """Posteriors from pgmpy, an independent library: each of its exact engines, row by row.
 
 What pgmpy 1.1 needs, all of it done here: likelihoods scaled to maximum 1; for Markov networks,
-which ignore virtual evidence, likelihoods multiplied into the unary factors (two equal factors on
-one variable would merge into one); disconnected models run tree by tree; results normalised here;
-variables asked one by one; rows of probability zero left out, since pgmpy may answer them anyway,
-and so are rows whose mass may underflow, since pgmpy works in linear numbers without scaling.
+factors scaled too, so that no sum overflows, and likelihoods multiplied into the unary factors,
+since virtual evidence is ignored (two equal factors on one variable would merge into one);
+disconnected models run tree by tree; results normalised here; variables asked one by one; rows of
+probability zero left out, since pgmpy may answer them anyway, and so are rows whose mass may
+underflow, since pgmpy works in linear numbers without scaling.
 """
 
 from __future__ import annotations
@@ -18,14 +19,17 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ghmpp._arrays import FloatArray, IntArray
-from ghmpp.errors import MissingDependencyError, ResourceError
+from ghmpp.errors import ConversionError, MissingDependencyError, ResourceError
 from ghmpp.models.convert import pgmpy_names, to_pgmpy
 from ghmpp.models.model import Model
 from ghmpp.verification.answers import Answer
+from ghmpp.verification.factored import Joint
+from ghmpp.verification.pgmpy_scaling import require_span, scale
 from ghmpp.verification.recursion import log_recursion
-from ghmpp.verification.unroll import by_class, means, node_evidence, unroll
+from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll
 
 LIMIT = 60
+LOOPY_LIMIT = 10
 QUESTIONS = 200
 _SMALLEST_LOG_MASS = -500.0
 
@@ -117,6 +121,7 @@ def markov_elimination(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
         from pgmpy.inference import VariableElimination
 
         network: Any = to_pgmpy(model, kind="markov")
+        log_scale = scale(network, model.log_partition())
 
         def ask(seen: _Seen) -> _Found:
             tables: dict[tuple[str, ...], FloatArray] = {}
@@ -126,20 +131,24 @@ def markov_elimination(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
                 for name in part.nodes:
                     tables[name,] = engine.query([name], show_progress=False).values
                 masses.append(float(tables[name,].sum()))
-            return _Found(tables, float(np.log(masses).sum()))
+            return _Found(tables, log_scale + float(np.log(masses).sum()))
 
-        return _answer(model, logs, ask)
+        return _answer(model, logs, ask, log_scale)
 
 
 def belief_propagation(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
     """pgmpy's ``BeliefPropagation``: clique beliefs of the calibrated junction tree.
 
     Arguments and errors as in :func:`bayesian_elimination`; edge posteriors and log evidence too.
+    A model whose potentials span more than float64 is refused, because beliefs are divided; so is
+    a larger model with loops, on which the engine is slow and not always right.
     """
-    with _pgmpy(model):
+    with _pgmpy(model, LIMIT if Joint.of(model) is None else LOOPY_LIMIT):
         from pgmpy.inference import BeliefPropagation
 
         network: Any = to_pgmpy(model, kind="markov")
+        require_span(network)
+        log_scale = scale(network, model.log_partition())
 
         def ask(seen: _Seen) -> _Found:
             tables: dict[tuple[str, ...], FloatArray] = {}
@@ -155,9 +164,9 @@ def belief_propagation(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
                         tables[tuple(belief.variables)] = belief.values
                         tables[tuple(belief.variables[::-1])] = belief.values.T
                 masses.append(float(belief.values.sum()))
-            return _Found(tables, float(np.log(masses).sum()))
+            return _Found(tables, log_scale + float(np.log(masses).sum()))
 
-        return _answer(model, logs, ask)
+        return _answer(model, logs, ask, log_scale)
 
 
 def message_passing(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
@@ -165,6 +174,8 @@ def message_passing(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
 
     Arguments, results and errors as in :func:`bayesian_elimination`.
     """
+    if model.treewidth > 1:
+        raise ConversionError("message passing is exact on trees of factors only.")
     with _pgmpy(model):
         from pgmpy.factors.discrete import TabularCPD
         from pgmpy.inference import BeliefPropagationWithMessagePassing
@@ -189,7 +200,7 @@ def message_passing(model: Model, logs: Mapping[str, FloatArray]) -> Answer:
 @contextmanager
 def _pgmpy(model: Model, limit: int = LIMIT) -> Iterator[None]:
     """Refuse what does not fit; pgmpy in numpy, without warnings and progress bars."""
-    size = model.forest().nodes
+    size = sum(variable.nodes for variable in model.variables.values())
     if size > limit:
         raise ResourceError(f"pgmpy: {size:,} variables exceed limit={limit}; it would be slow.")
     try:
@@ -235,22 +246,22 @@ def _trees(network: Any, seen: _Seen) -> Iterator[Any]:
         yield part
 
 
-def _answer(model: Model, logs: Mapping[str, FloatArray], ask: _Ask) -> Answer:
-    """Ask row by row, and gather by class."""
+def _answer(
+    model: Model, logs: Mapping[str, FloatArray], ask: _Ask, log_scale: float = 0.0
+) -> Answer:
+    """Ask row by row, and gather by class; ``log_scale`` was divided out of the factors."""
     forest = model.forest()
-    nodes = unroll(forest)
-    safe = pgmpy_names(model)
-    numbered = [f"{node.variable}[{node.position}]" for node in nodes]
-    names = [
-        safe[name if name in safe else node.variable]
-        for name, node in zip(numbered, nodes, strict=True)
-    ]
-    observed, batch = node_evidence(nodes, logs)
-    truth = log_recursion(forest, logs)
-    seen = [_seen(names, [None if o is None else o[row] for o in observed]) for row in range(batch)]
+    joint = Joint.of(model)
+    nodes = unroll(forest) if joint is None else _bare(joint)
+    names = _names(model, nodes)
+    given, batch = node_evidence(nodes, logs)
+    observed = {names[k]: each for k, each in enumerate(given) if each is not None and k in names}
+    truth = log_recursion(forest, logs) if joint is None else joint.second_triangulation(logs)
+    seen = [_seen({name: each[row] for name, each in observed.items()}) for row in range(batch)]
     assert truth.log_evidence is not None
     assert truth.log_partition is not None
     log_mass = truth.log_evidence + truth.log_partition - [each.log_scale for each in seen]
+    log_mass = log_mass - log_scale
     rows = _spread(np.flatnonzero(log_mass > _SMALLEST_LOG_MASS), QUESTIONS // len(nodes))
     found = [ask(seen[row]) for row in rows]
 
@@ -259,9 +270,8 @@ def _answer(model: Model, logs: Mapping[str, FloatArray], ask: _Ask) -> Answer:
     if free is not None:
         masses = [f.log_mass or 0.0 for f in found]
         log_evidence = masses + np.array([seen[row].log_scale for row in rows]) - free
-    scopes = {
-        k: (names[node.parent], names[k]) for k, node in enumerate(nodes) if node.parent is not None
-    }
+    parents = {k: nodes[k].parent for k in names}
+    scopes = {k: (names[p], names[k]) for k, p in parents.items() if p is not None and p in names}
     pairs = {
         k: _stack(found, scope)
         for k, scope in scopes.items()
@@ -269,7 +279,7 @@ def _answer(model: Model, logs: Mapping[str, FloatArray], ask: _Ask) -> Answer:
     }
     singles = {
         k: _stack(found, (name,)) if found else np.zeros((0, nodes[k].states))
-        for k, name in enumerate(names)
+        for k, name in names.items()
     }
     posteriors = by_class(nodes, singles)
     return Answer(
@@ -279,6 +289,22 @@ def _answer(model: Model, logs: Mapping[str, FloatArray], ask: _Ask) -> Answer:
         edges=by_class(nodes, pairs),
         rows=rows,
     )
+
+
+def _names(model: Model, nodes: Sequence[Node]) -> dict[int, str]:
+    """What pgmpy calls each node, by index; the helper classes of rules it does not have."""
+    safe = pgmpy_names(model)
+    names: dict[int, str] = {}
+    for k, node in enumerate(nodes):
+        numbered = f"{node.variable}[{node.position}]"
+        if node.variable in model.variables:
+            names[k] = safe[numbered if numbered in safe else node.variable]
+    return names
+
+
+def _bare(joint: Joint) -> tuple[Node, ...]:
+    """The variables of a junction tree, without the tree."""
+    return tuple(Node(name, 0, states) for name, states in joint.sizes.items())
 
 
 def _spread(rows: IntArray, most: int) -> IntArray:
@@ -294,13 +320,13 @@ def _stack(found: Sequence[_Found], scope: tuple[str, ...]) -> FloatArray:
     return np.array([table / table.sum() for table in tables])
 
 
-def _seen(names: Sequence[str], row: Sequence[FloatArray | None]) -> _Seen:
+def _seen(row: Mapping[str, FloatArray]) -> _Seen:
     """Sort the log-likelihoods of a possible row into hard and soft evidence."""
     hard: dict[str, int] = {}
     soft: dict[str, FloatArray] = {}
     log_scale = 0.0
-    for name, logs in zip(names, row, strict=True):
-        if logs is None or logs.max() == -np.inf:
+    for name, logs in row.items():
+        if logs.max() == -np.inf:
             continue
         log_scale += float(logs.max())
         if np.count_nonzero(logs > -np.inf) == 1 < len(logs):

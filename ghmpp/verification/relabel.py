@@ -20,7 +20,7 @@ def reverse_states(forest: Forest) -> Forest:
         parents, children = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
         if edge.kind != "table":
             targets = children if edge.kind == "child_of" else parents
-            data[edge.key] = targets - 1 - forest.data[edge.key][::-1]
+            data[edge.key] = targets - 1 - forest.data[edge.key][:, ::-1]
     variables = {
         name: replace(
             each,
@@ -50,7 +50,7 @@ def reverse_siblings(forest: Forest) -> Forest:
         variables[name] = replace(variable, order=order[source])
         for block in variable.blocks:
             edge, unary, rows = edges[block], blocks[block].unary, blocks[block].unary_rows
-            if edge.kind == "table" and edge.rows > 1:
+            if edge.rows > 1:
                 key = f"{edge.key} of {name}"
                 data[key] = forest.data[edge.key][source[: edge.rows] % edge.rows]
                 edges[block] = replace(edge, key=key)

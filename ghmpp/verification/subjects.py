@@ -21,6 +21,7 @@ from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
 from ghmpp.schedule.domain import Precision
 from ghmpp.verification.answers import Answer
+from ghmpp.verification.factored import Joint
 from ghmpp.verification.recursion import log_mass
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Subject:
         What may be observed; None = anything.
     ask
         Its answer to a batch of evidence.
+    joint
+        Of a junction tree: its variables and factors.
     """
 
     title: str
@@ -70,6 +73,7 @@ class Subject:
     precision: Precision
     given: tuple[Given, ...] | None
     ask: Callable[[Asked], Answer]
+    joint: Joint | None = None
 
     def read(self, evidence: object) -> Asked:
         """Check a batch of evidence.
@@ -129,33 +133,45 @@ def _engine(engine: Inference, word: str) -> Subject:
         batch_size=engine.batch_size,
         on_impossible="flag",
     )
-    title = f"model {model.name!r}, {model.forest().nodes:,} variables, {engine.dtype}"
-    ask = partial(_ask_engine, flagging)
-    return Subject(title, word, model.forest(), model, engine.dtype, None, ask)
+    nodes = sum(variable.nodes for variable in model.variables.values())
+    title = f"model {model.name!r}, {nodes:,} variables, {engine.dtype}"
+    joint = Joint.of(model)
+    ask = partial(_ask_engine, flagging, joint)
+    return Subject(title, word, model.forest(), model, engine.dtype, None, ask, joint)
 
 
-def _ask_engine(engine: Inference, asked: Asked) -> Answer:
+def _ask_engine(engine: Inference, joint: Joint | None, asked: Asked) -> Answer:
     """Posteriors, edges, counts, means and the best configuration, each by its own verb."""
     forest = engine.model.forest()
-    beliefs = engine.posteriors(asked.evidence)
+    asked_of, chosen = tuple(forest.variables), tuple(forest.variables)
+    if joint is not None:
+        asked_of, chosen = joint.classes(asked.batch, EDGE_ENTRIES), tuple(joint.sizes)
+    beliefs = engine.posteriors(asked.evidence, classes=asked_of)
     possible = bool(np.asarray(beliefs.possible).all())
-    found = engine.map(asked.evidence)
+    found = engine.map(asked.evidence, classes=chosen)
     choice = {name: np.asarray(states).reshape(asked.batch, -1) for name, states in found.items()}
     return Answer(
         log_evidence=np.asarray(beliefs.log_evidence),
         log_partition=engine.log_partition(),
         posteriors={
-            name: np.asarray(beliefs[name]).reshape(asked.batch, each.nodes, len(each.states))
-            for name, each in forest.variables.items()
+            name: np.asarray(beliefs[name]).reshape(
+                asked.batch, forest.variables[name].nodes, len(forest.variables[name].states)
+            )
+            for name in asked_of
         },
         means=_means(engine, asked),
         edges={
             child: np.asarray(engine.edge(asked.evidence, parent, child))
             for child, parent in edge_classes(forest, asked.batch).items()
+            if joint is None
         },
         # Counts of impossible evidence are refused, whatever the engine does otherwise.
         counts=engine.expected_counts(asked.evidence)[0] if possible else {},
-        best=log_mass(forest, choice, asked.logs),
+        best=(
+            log_mass(forest, choice, asked.logs)
+            if joint is None
+            else joint.log_mass(choice, asked.logs)
+        ),
         choice=choice,
     )
 
@@ -187,13 +203,7 @@ def _network(network: ExactNetwork) -> Subject:
     """A network, asked through its ``forward``, about the potentials that it holds now."""
     from ghmpp.backends.prepare import PRECISIONS
 
-    forest = network.schedule.forest
-    held = {
-        key: _array(network.stack(key)).astype(np.float64)
-        for key in forest.keys()
-        if forest.data[key].dtype.kind == "f"
-    }
-    forest = replace(forest, data={**forest.data, **held})
+    forest = network.forest
     given = ", ".join(item.variable for item in network.given) or "nothing"
     precision = PRECISIONS[network.dtype]
     title = f"network of {forest.name!r} given {given}, {forest.nodes:,} variables, {precision}"
@@ -206,10 +216,10 @@ def _ask_network(network: ExactNetwork, asked: Asked) -> Answer:
     """The outputs of ``forward``, sorted by kind."""
     results = network(*network_inputs(network, asked))
     outputs = results if isinstance(results, tuple) else (results,)
-    variables = network.schedule.forest.variables
+    variables = network.variables
     kinds: dict[str, dict[str, AnyArray]] = {"posterior": {}, "mean": {}, "edge": {}}
     log_evidence: FloatArray | None = None
-    for (kind, name), output in zip(output_keys(network), outputs, strict=True):
+    for (kind, name), output in zip(network.answers, outputs, strict=True):
         array = _array(output)
         if kind == "log_evidence":
             log_evidence = array
@@ -224,15 +234,6 @@ def _ask_network(network: ExactNetwork, asked: Asked) -> Answer:
     )
 
 
-def output_keys(network: ExactNetwork) -> list[tuple[str, str]]:
-    """Kind and class of each output of a network, in the order of its queries."""
-    blocks = network.schedule.forest.blocks
-    keys = (
-        (kind, blocks[block].variable if block else "") for kind, block in network.schedule.outputs
-    )
-    return list(dict.fromkeys(keys))
-
-
 def network_inputs(network: ExactNetwork, asked: Asked) -> list[Tensor]:
     """Inputs of a network for a batch of evidence: states, values, or else likelihoods.
 
@@ -243,7 +244,7 @@ def network_inputs(network: ExactNetwork, asked: Asked) -> list[Tensor]:
 
     inputs: list[Tensor] = []
     for item in network.given:
-        variable = network.schedule.forest.variables[item.variable]
+        variable = network.variables[item.variable]
         missing = np.full((asked.batch, variable.nodes), -1)
         seen = asked.observations.get(item.variable, Observation("states", missing))
         direct = (seen.kind == "states" and item.channel is None) or (

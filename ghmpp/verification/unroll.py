@@ -11,7 +11,8 @@ import numpy as np
 
 from ghmpp._arrays import AnyArray, ObjectArray
 from ghmpp.errors import EvidenceError, ModelError
-from ghmpp.models.forest import Edge, Forest
+from ghmpp.models.forest import Forest
+from ghmpp.models.index_maps import edge_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,7 @@ def unroll(forest: Forest) -> tuple[Node, ...]:
     ModelError
         If a potential has no values yet (a free table, an unbound symbol).
     """
-    missing = [key for key in forest.keys() if key not in forest.data]
-    if missing:
-        raise ModelError(
-            f"unroll: potentials {missing} have no values; give tables, bind(...) the symbols, "
-            "or initialise() the model."
-        )
+    forest.require_values()
     nodes: list[Node] = []
     first: dict[str, int] = {}
     for block in forest.blocks.values():
@@ -92,19 +88,6 @@ def unroll(forest: Forest) -> tuple[Node, ...]:
                 )
             )
     return tuple(nodes)
-
-
-def edge_tables(forest: Forest, edge: Edge) -> AnyArray:
-    """The potential of an edge class as dense tables, axes (row, parent state, child state)."""
-    data = forest.data[edge.key]
-    if edge.kind == "table":
-        return data
-    parents, children = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
-    if edge.kind == "child_of":
-        selected = np.equal.outer(data, np.arange(children))
-    else:
-        selected = np.equal.outer(np.arange(parents), data)
-    return np.asarray(selected[None], dtype=np.float64)
 
 
 def by_class(nodes: Sequence[Node], results: Mapping[int, AnyArray]) -> dict[str, AnyArray]:

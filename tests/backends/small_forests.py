@@ -30,7 +30,7 @@ class Class:
     kind: PotentialKind = "table"
     rows: int = 1
     unary_rows: int = 0
-    index: tuple[int, ...] = ()
+    index: tuple[tuple[int, ...], ...] = ()
 
 
 def fractions(rng: np.random.Generator, shape: tuple[int, ...], zeros: float = 0.0) -> ObjectArray:
@@ -98,7 +98,8 @@ def potential(forest: Forest, edge: Edge, child: int, s: int, a: int) -> Fractio
     entries = forest.data[edge.key]
     if edge.kind == "table":
         return Fraction(entries[child % edge.rows, s, a])
-    return Fraction(int(entries[s] == a if edge.kind == "child_of" else entries[a] == s))
+    index = entries[child % edge.rows]
+    return Fraction(int(index[s] == a if edge.kind == "child_of" else index[a] == s))
 
 
 def mass(forest: Forest, states: Configuration, leaves: Mapping[str, AnyArray]) -> Fraction:
@@ -218,9 +219,20 @@ FORESTS = {
     ),
     "index maps": grow(
         Class("r", 3, unary_rows=1),
-        Class("rule", 4, "r", kind="parent_of", index=(0, 2, 2, 0), unary_rows=1),
-        Class("x", 3, "rule", 2, kind="child_of", index=(0, 2, 2, 1)),
-        Class("y", 2, "rule", kind="child_of", index=(1, 1, 0, 0)),
+        Class("rule", 4, "r", kind="parent_of", index=((0, 2, 2, 0),), unary_rows=1),
+        Class("x", 3, "rule", 2, kind="child_of", index=((0, 2, 2, 1),)),
+        Class("y", 2, "rule", kind="child_of", index=((1, 1, 0, 0),)),
+    ),
+    "an index map per rank": grow(
+        Class("r", 2, unary_rows=1),
+        Class("rule", 4, "r", kind="parent_of", index=((0, 0, 1, 1),), unary_rows=1),
+        Class("x", 3, "rule", 3, "child_of", 3, index=((0, 2, 2, 1), (1, 0, 1, 1), (2, 2, 0, 1))),
+        Class("y", 4, "r", 2, "parent_of", 2, index=((0, 1, 1, 0), (1, 0, 0, 0))),
+    ),
+    "an index map per edge": grow(
+        Class("r", 2, nodes=2, unary_rows=2),
+        Class("x", 2, "r", 2, "child_of", 4, index=((0, 1), (1, 1), (1, 0), (0, 0))),
+        Class("y", 3, "r", 1, "parent_of", 2, index=((0, 1, 1), (1, 0, 0))),
     ),
     "many zeros": grow(
         Class("r", 3), Class("y", 3, "r", 2, rows=2), Class("x", 2, "y", 2), seed=3, zeros=0.4

@@ -26,6 +26,7 @@ def schedules(draw: st.DrawFn) -> Schedule:
 @settings(max_examples=25)
 @given(schedule=schedules())
 def test_a_value_ends_with_its_last_reader_unless_it_is_needed_again(schedule):
+    """Whoever reads a postponed value, or a shared one, reads what it was made from."""
     plan = make_plan(schedule)
     again = {v for op in schedule.ops if isinstance(op, Choose) for v in sources(op)}
     kept = set(schedule.outputs.values()) | again
@@ -34,6 +35,10 @@ def test_a_value_ends_with_its_last_reader_unless_it_is_needed_again(schedule):
     for position, op in enumerate(schedule.ops):
         for value in (*results(op), *sources(op)):
             expected[value] = position
+    for op in reversed(schedule.ops):
+        if op.out in plan.postponed | plan.shared:
+            for value in sources(op):
+                expected[value] = max(expected[value], expected[op.out])
     found = {value: position for position, ends in enumerate(plan.ending) for value in ends}
     assert found == {value: last for value, last in expected.items() if value not in kept}
 

@@ -12,8 +12,7 @@ from torch import Tensor
 import ghmpp as gh
 from ghmpp.backends.kernels import Kernel, Linear, Log
 from ghmpp.backends.layout import places
-from ghmpp.backends.potentials import IndexMap, TableStack, index_map, row_sums, table_stack
-from ghmpp.models.forest import Edge
+from ghmpp.backends.potentials import TableStack, row_sums, table_stack
 from tests.tolerances import EXACT
 
 PARENTS, FANOUT, ABOVE, BELOW, BATCH = 2, 3, 4, 2, 5
@@ -85,46 +84,6 @@ class TestTables:
             rank, parent = divmod(position, PARENTS)
             row = stack_of(rows)[node % rows, choice[parent]].t()
             torch.testing.assert_close(linear[:, rank, parent], row, rtol=EXACT, atol=EXACT)
-
-
-@pytest.mark.parametrize("kernel", KERNELS, ids=repr)
-@pytest.mark.parametrize(
-    ("kind", "index"), [("child_of", [1, 0, 1, 1]), ("parent_of", [3, 3])], ids=["child", "parent"]
-)
-class TestIndexMaps:
-    def held(self, kernel: Kernel, kind: str, index: list[int]) -> IndexMap:
-        edge: Edge = replace(EDGE, kind=kind, rows=1)
-        return index_map(kernel, torch.tensor(index), edge, ABOVE, BELOW)
-
-    def test_messages_are_those_of_the_dense_table(self, kernel, kind, index):
-        potential = self.held(kernel, kind, index)
-        dense = potential.dense(kernel, FANOUT, values(BELOW))
-
-        for toward, states in (("to_root", BELOW), ("to_leaves", ABOVE)):
-            x = kernel.table(values(states))
-            found, wanted = getattr(potential, toward)(kernel, x), getattr(dense, toward)(kernel, x)
-            largest = (
-                wanted.amax() - found.amax() if kernel.is_log else wanted.amax() / found.amax()
-            )
-            rescaled = kernel.times(found, largest)
-            torch.testing.assert_close(rescaled, wanted, rtol=EXACT, atol=EXACT)
-
-    def test_no_message_exceeds_1_and_the_scale_to_the_root_is_told(self, kernel, kind, index):
-        potential = self.held(kernel, kind, index)
-        up = potential.to_root(kernel, kernel.table(torch.ones(FANOUT, BELOW, 1, 1).double()))
-
-        longest = 1 if kind == "child_of" else 2
-        assert float(potential.log_scale) == pytest.approx(np.log(longest), rel=EXACT)
-        assert float(up.max()) <= (0.0 if kernel.is_log else 1.0)
-
-    def test_a_chosen_parent_allows_what_the_map_links(self, kernel, kind, index):
-        choice = torch.tensor([[0, 1, 3], [3, 2, 1]])
-        allowed = self.held(kernel, kind, index).given(choice)
-
-        for (parent, row), state in np.ndenumerate(choice.numpy()):
-            for child in range(BELOW):
-                linked = index[state] == child if kind == "child_of" else index[child] == state
-                assert bool(allowed[child, 0, parent, row]) == linked
 
 
 @pytest.mark.parametrize("rows", [1, FANOUT, PARENTS * FANOUT])

@@ -258,7 +258,7 @@ def test_children_take_the_rows_of_the_stack_in_turn():
     ],
 )
 def test_index_maps_gather_one_way_and_sum_segments_the_other(kind, index, toward, sent, received):
-    forest = grow(Class("r", 3), Class("x", 2, "r", kind=kind, index=index))
+    forest = grow(Class("r", 3), Class("x", 2, "r", kind=kind, index=(index,)))
     ready = machine(forest, v0=[sent])
 
     assert written(ready, Message("x", toward, 0, 1)) == [received]

@@ -161,3 +161,19 @@ def test_memory_is_at_most_six_times_the_leaves_of_a_chunk_whatever_the_batch(jo
     assert large <= 6 * 64 * 10 * 500 * network.like.element_size()
     if job != "posterior":  # its first chunk runs before the large result is there
         assert abs(large - small) <= 0.1 * small
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", ["mean", "posterior", "root"])
+def test_memory_of_a_hundred_thousand_rows_is_that_of_a_thousand(job):
+    model = gh.GHM(states=(8,) * 5, branching=(3,) * 4, state_values=range(8)).initialise(0)
+    query = gh.posterior("x0") if job == "root" else getattr(gh, job)("x4")
+    network = gh.compile(model, query, gh.noisy("x4", sigma=1.0)).network(dtype="float32")
+    leaves = torch.randn(100_000, 81, generator=torch.Generator().manual_seed(0))
+    chunk = network.rows_per_chunk()
+
+    # A single chunk of posteriors is the result itself, which is no memory beyond it.
+    few = 2 * chunk if job == "posterior" else 1000
+    small, large = peak_bytes(network, leaves[:few].clone()), peak_bytes(network, leaves)
+    assert large <= 6 * 81 * 8 * chunk * network.like.element_size()
+    assert abs(large - small) <= 0.1 * small

@@ -12,6 +12,7 @@ import pytest
 import ghmpp as gh
 from ghmpp.cli.main import main
 from ghmpp.errors import VerificationError
+from ghmpp.models.factors import Factor, Factors, Node
 
 SPECS = sorted((Path(__file__).parents[2] / "tutorials" / "specs").glob("*.py"))
 
@@ -86,6 +87,10 @@ class TestShow:
 
         assert path.read_bytes().startswith(b"\x89PNG")
         assert f"written to {path}" in capsys.readouterr().err
+
+    def test_given_without_a_query_is_refused(self, spec, capsys):
+        assert main(["show", spec, "--given", "day"]) == 2
+        assert "--given: says what a query observes; pass --query too" in capsys.readouterr().err
 
 
 class TestCompile:
@@ -184,6 +189,20 @@ class TestFit:
         assert "no variable 'weather'; the variables are: season, day" in capsys.readouterr().err
         assert not output.exists()
 
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("season,season\ndry,wet\n", "data.csv: has several columns 'season'; keep one"),
+            ("season,day[0]\ndry,sun,rain\n", "data.csv: a row has more cells than the first"),
+        ],
+    )
+    def test_csv_that_would_be_misread_is_refused(self, spec, tmp_path, capsys, text, message):
+        data = tmp_path / "data.csv"
+        data.write_text(text)
+
+        assert main(["fit", spec, str(data), "-o", str(tmp_path / "model.json")]) == 2
+        assert message in capsys.readouterr().err
+
     def test_broken_csv_is_named(self, spec, tmp_path, capsys):
         data = tmp_path / "data.csv"
         data.write_text("")
@@ -231,8 +250,37 @@ class TestSavedModels:
 
 class TestSpecArgument:
     def test_other_files_are_refused(self, capsys):
-        assert main(["show", "model.bif"]) == 2
-        assert "Python file (.py)" in capsys.readouterr().err
+        assert main(["show", "model.net"]) == 2
+        assert "known endings: .uai, .bif" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["loop.uai", "loop.bif", "loop.xmlbif.gz", "loop.graph.json"])
+    def test_networks_of_other_programs_are_models_too(self, tmp_path, name, capsys):
+        cause = np.array([0.25, 0.75])
+        effect = np.array([[0.5, 0.25, 0.25], [0.125, 0.375, 0.5]])
+        both = np.full((2, 3, 2), 0.5)
+        factors = (
+            Factor(("a",), cause, "a"),
+            Factor(("a", "b"), effect, "b"),
+            Factor(("a", "b", "c"), both, "c"),
+        )
+        nodes = {"a": Node(2), "b": Node(3), "c": Node(["no", "yes"])}
+        path = str(tmp_path / name)
+        gh.write(Factors("loop", nodes, factors), path)
+
+        assert main(["show", path]) == 0
+        assert "Model 'loop'" in capsys.readouterr().out
+        assert main(["sample", path, "-n", "3"]) == 0
+        drawn = rows_of(capsys.readouterr().out)
+        assert [set(row) for row in drawn] == [{"a", "b", "c"}] * 3
+        assert {row["c"] for row in drawn} <= {"no", "yes"}
+        assert main(["compile", path, "--query", "a", "--given", "c"]) == 0
+
+    def test_broken_file_is_one_clean_message(self, tmp_path, capsys):
+        path = tmp_path / "broken.uai"
+        path.write_text("MARKOV\n2 2")
+
+        assert main(["show", str(path)]) == 2
+        assert capsys.readouterr().err.startswith(f"ghmpp: {path}, line 2, column 4: the numbers")
 
     @pytest.mark.parametrize("setting", ["beta", "=3"])
     def test_setting_needs_name_and_value(self, spec, setting, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import ghmpp
 from ghmpp.cli import commands
 from ghmpp.cli.main import main
 
-COMMANDS = ("show", "compile", "verify", "sample", "fit", "demo")
+COMMANDS = ("show", "compile", "bounds", "verify", "sample", "fit", "demo")
 
 
 def run_python(*arguments):
@@ -31,8 +32,20 @@ def test_help_of_each_command_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])
 
+    example = capsys.readouterr().out.partition("example:\n")[2]
     assert stop.value.code == 0
-    assert f"example:\n  ghmpp {command}" in capsys.readouterr().out
+    assert f"  ghmpp {command} " in example
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_examples_run_as_they_stand(command, tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    lines = capsys.readouterr().out.partition("example:\n")[2].splitlines()
+    (tmp_path / "tutorials").symlink_to(Path(ghmpp.__file__).parents[1] / "tutorials")
+    monkeypatch.chdir(tmp_path)
+
+    assert [main(line.split()[1:]) for line in lines] == [0] * len(lines)
 
 
 def test_runs_as_a_module():
@@ -77,7 +90,53 @@ def test_unwritable_file_is_one_clean_message(tmp_path, capsys):
     target = tmp_path / "missing" / "rows.csv"
 
     assert main(["sample", str(spec), "-o", str(target)]) == 2
-    assert capsys.readouterr().err == f"ghmpp: {target}: its folder does not exist\n"
+    assert capsys.readouterr().err.startswith(f"ghmpp: {target}: its folder does not exist; ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 512. MiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+    ],
+)
+def test_lack_of_memory_is_one_clean_message_with_the_cure(error, monkeypatch, capsys):
+    def fail(arguments):
+        raise error
+
+    monkeypatch.setattr(commands, "_model", fail)
+
+    assert main(["sample", "spec.py"]) == 2
+    assert capsys.readouterr().err.startswith("ghmpp: out of memory: take fewer rows or a smaller")
+
+
+@pytest.mark.parametrize("command", ["sample", "verify"])
+def test_model_too_big_for_memory_is_one_clean_message(command, tmp_path, capsys):
+    spec = tmp_path / "big.py"
+    spec.write_text("import ghmpp as gh\nmodel = gh.GHM(states=(4,) * 30, branching=(2,) * 29)\n")
+
+    assert main([command, str(spec)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("ghmpp: sample: ")
+
+
+def test_text_that_the_terminal_cannot_show_is_one_clean_message(tmp_path):
+    spec = tmp_path / "coin.py"
+    spec.write_text("import ghmpp as gh\nmodel = gh.Model()\nmodel.root('m\u00fcnze', 2)\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ghmpp", "show", str(spec)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(ghmpp.__file__).parents[1],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        "ghmpp: '\\xfc' cannot be printed in ascii; set PYTHONIOENCODING=utf-8\n"
+    )
 
 
 def test_interruption_says_so(monkeypatch, capsys):
@@ -119,4 +178,4 @@ def test_counts_are_positive(number, capsys):
         main(["sample", "spec.py", "-n", number])
 
     assert stop.value.code == 2
-    assert "-n" in capsys.readouterr().err
+    assert f"-n: expected a whole number >= 1, got '{number}'" in capsys.readouterr().err

@@ -38,9 +38,11 @@ def test_pictures_are_numbered_in_order(stage):
 
 def test_numbers_are_json(stage):
     stage.numbers["learning"] = {"bits": 2.05, "iterations": 80}
-    stage.save_numbers()
+    stage.save_text("network.txt", "A table.")
+    stage.save_numbers(finished=True)
 
-    assert json.loads((stage.folder / "results.json").read_text()) == stage.numbers
+    record = json.loads((stage.folder / "results.json").read_text())
+    assert record == {**stage.numbers, "finished": True, "files": ["network.txt"]}
 
 
 def test_failed_write_keeps_the_old_file(stage):

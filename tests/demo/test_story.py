@@ -73,6 +73,7 @@ def test_report_has_every_step_and_picture(folder):
     html = (folder / "report.html").read_text()
 
     assert html.count("<section") == 6
+    assert "Unfinished" not in html
     assert html.count("data:image/png") == 7
     assert html.rstrip().endswith("</html>")
 
@@ -87,20 +88,54 @@ def done(stage: story.Stage) -> Section:
     return Section(("Said.",))
 
 
+def picture(stage: story.Stage) -> Section:
+    stage.path("1-old.png").write_bytes(b"an old picture")
+    return Section(("Drawn.",))
+
+
 def stopped(stage: story.Stage) -> Section:
     raise KeyboardInterrupt
 
 
-def test_stopped_run_leaves_a_whole_report_and_says_where(tmp_path, monkeypatch, capsys):
+def test_stopped_run_leaves_a_whole_report_that_says_so_and_where(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(story, "_steps", lambda: iter([("One", done), ("Two", stopped)]))
     with pytest.raises(KeyboardInterrupt):
         story.run(tmp_path)
 
     html = (tmp_path / "report.html").read_text()
     assert html.count("<section") == 1
+    assert "Unfinished. Steps done: 1." in html
     assert html.rstrip().endswith("</html>")
-    assert f"every file in {tmp_path}/ is complete" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith(f"every file in {tmp_path}/ is complete.\n")
     assert {path.name for path in tmp_path.iterdir()} == {"done.txt", "report.html", "results.json"}
+
+
+def test_stopped_run_leaves_the_last_finished_one_whole(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(story, "_steps", lambda: iter([("One", done), ("Old", picture)]))
+    story.run(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(story, "_steps", lambda: iter([("One", done), ("Two", stopped)]))
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            story.run(tmp_path)
+
+        kept = {path.name: path.read_bytes() for path in (tmp_path / "previous").iterdir()}
+        assert kept == before
+        assert not (tmp_path / "1-old.png").exists()
+        assert f"the run before is in {tmp_path}/previous/" in capsys.readouterr().out
+
+
+def test_finished_run_takes_the_place_of_all_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(story, "_steps", lambda: iter([("Old", picture), ("Two", stopped)]))
+    with pytest.raises(KeyboardInterrupt):
+        story.run(tmp_path)
+    monkeypatch.setattr(story, "_steps", lambda: iter([("One", done)]))
+
+    story.run(tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"done.txt", "report.html", "results.json"}
+    assert "Unfinished" not in (tmp_path / "report.html").read_text()
 
 
 def test_folder_that_is_a_file_is_an_error(tmp_path):

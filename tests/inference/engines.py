@@ -78,8 +78,9 @@ def log_mass(
             data = forest.data[edge.key]
             if edge.kind == "table":
                 total += np.log(data[np.arange(block.nodes) % edge.rows, parents, states]).sum(1)
-            elif edge.kind == "child_of":
-                total += np.log((states == data[parents]).astype(float)).sum(1)
-            else:
-                total += np.log((data[states] == parents).astype(float)).sum(1)
+                continue
+            rows = np.arange(block.nodes) % edge.rows
+            down = edge.kind == "child_of"
+            linked = data[rows, parents] == states if down else data[rows, states] == parents
+            total += np.log(linked.astype(float)).sum(1)
     return total

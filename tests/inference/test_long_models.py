@@ -10,6 +10,7 @@ import pytest
 
 import ghmpp as gh
 from ghmpp._arrays import FloatArray
+from ghmpp.models.factors import Factor, Factors, Node
 from tests.tolerances import PGMPY
 
 STEPS, STATES, SYMBOLS = 100_000, 4, 5
@@ -97,3 +98,42 @@ def test_nothing_seen_on_65_536_leaves_has_log_evidence_zero(tree):
     for dtype, tolerance in (("float64", 1e-9), ("float32", 1e-3)):
         found = gh.Inference(model, dtype=dtype).log_evidence()
         np.testing.assert_allclose(found, [0.0], atol=tolerance)
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("steps", [1_000, pytest.param(STEPS, marks=pytest.mark.slow)])
+def test_a_hidden_markov_chain_given_as_factors(steps):
+    rng = np.random.default_rng(0)
+    prior, transition, emission = (rng.dirichlet(np.ones(4), n) for n in (1, 4, 4))
+    seen = rng.integers(4, size=steps)
+    factors = [Factor(("z0",), prior[0], "z0")]
+    for k in range(steps):
+        if k:
+            factors.append(Factor((f"z{k}", f"z{k - 1}"), transition.T, f"z{k}"))
+        factors.append(Factor((f"x{k}", f"z{k}"), emission.T, f"x{k}"))
+    nodes = {name: Node(4) for k in range(steps) for name in (f"z{k}", f"x{k}")}
+    engine = gh.Inference(Factors("chain", nodes, tuple(factors)))
+    evidence = {f"x{k}": seen[k : k + 1] for k in range(steps)}
+    found = engine.log_evidence(evidence)
+
+    forward = np.log(prior[0]) + np.log(emission[:, seen[0]])
+    for symbol in seen[1:]:
+        forward = log_sum(forward[:, None] + np.log(transition), 0) + np.log(emission[:, symbol])
+    np.testing.assert_allclose(found, [log_sum(forward, 0)], rtol=PGMPY)
+    if steps < STEPS:
+        last = engine.posteriors(evidence, classes=[f"z{steps - 1}"])[f"z{steps - 1}"]
+        np.testing.assert_allclose(last[0], np.exp(forward - log_sum(forward, 0)), rtol=PGMPY)
+
+
+def test_a_long_chain_of_cliques():
+    steps, rng = 1_000, np.random.default_rng(0)
+    table = rng.dirichlet(np.ones(3), (3, 3))
+    names = [f"z{k}" for k in range(steps)]
+    triples = zip(names, names[1:], names[2:], strict=False)
+    factors = tuple(Factor(scope, table, scope[-1]) for scope in triples)
+    engine = gh.Inference(Factors("chain", {name: Node(3) for name in names}, factors))
+    seen = rng.integers(3, size=steps)
+    found = engine.log_evidence({name: seen[k : k + 1] for k, name in enumerate(names)})
+
+    jumps = table[seen[:-2], seen[1:-1], seen[2:]]
+    np.testing.assert_allclose(found, [np.log(jumps).sum() - np.log(9)], rtol=PGMPY)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ghmpp as gh
 from ghmpp._arrays import FloatArray, IntArray
-from ghmpp.errors import EvidenceError, ModelError, QueryError
+from ghmpp.errors import EvidenceError, ModelError, QueryError, ResourceError
 from ghmpp.models.model import Model
 from ghmpp.models.observations import LogLikelihoods
 from ghmpp.verification.enumeration import enumeration
@@ -458,3 +458,16 @@ class TestEngine:
 
     def test_infer_is_an_engine_used_once(self):
         np.testing.assert_array_equal(gh.infer(MODEL, X)["x1"], ENGINE.posteriors(X)["x1"])
+
+
+class TestMemory:
+    def test_results_too_big_for_memory_are_refused_before_the_run(self):
+        with pytest.raises(ResourceError, match=r"results for a batch of 3 need .* limit is"):
+            ENGINE.posterior_sample(X, n=10**15)
+
+    @pytest.mark.parametrize("verb", ["posteriors", "log_evidence", "map", "log_partition"])
+    def test_model_too_big_for_memory_is_refused(self, verb):
+        engine = gh.Inference(gh.GHM(states=(4,) * 30, branching=(2,) * 29).initialise(0))
+
+        with pytest.raises(ResourceError, match=r"GiB.*limit is .* largest block: 'x29' with"):
+            getattr(engine, verb)()

@@ -10,14 +10,17 @@ import pytest
 import torch
 
 import ghmpp as gh
+from ghmpp.backends.algebras import Exact
+from ghmpp.backends.reference import run
 from ghmpp.errors import ImpossibleEvidenceError
 from ghmpp.models.model import Model
+from ghmpp.schedule.build import LOG_EVIDENCE, build_schedule
 from tests.tolerances import EXACT
-from tests.vectors import MODELS, Case, RationalModel
+from tests.vectors import JOINT_MODELS, MODELS, Case, RationalModel
 
 CASES = [
     pytest.param(model, case, id=f"{model.name}-{k}-{case.kind}")
-    for model in MODELS
+    for model in (*MODELS, *JOINT_MODELS)
     for k, case in enumerate(model.cases)
 ]
 POSSIBLE = [each for each in CASES if each.values[1].mass > 0]
@@ -91,7 +94,21 @@ class TestImpossible:
         assert all((beliefs[name] == 0).all() for name in beliefs)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", JOINT_MODELS, ids=lambda model: model.name)
+def test_the_reference_gives_the_very_fractions_of_rules(model):
+    forest = declared(model).forest(exact=True)
+    outputs = [LOG_EVIDENCE, *(("posterior", name) for name in forest.visible)]
+    schedule = build_schedule(forest, outputs, [leaf(model)])
+    for case in model.cases:
+        found = run(schedule, {leaf(model): np.array([case.likelihood], dtype=object)}, Exact())
+
+        assert found[LOG_EVIDENCE].tolist() == [case.mass]
+        for level, expected in enumerate(case.posteriors):
+            nodes = found["posterior", f"x{level}"][0].tolist()
+            assert tuple(map(tuple, nodes)) == expected
+
+
+@pytest.mark.parametrize("model", [*MODELS, *JOINT_MODELS], ids=lambda model: model.name)
 def test_the_mass_of_everything(model):
     found = gh.Inference(declared(model)).log_partition()
 

@@ -9,7 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import ghmpp as gh
-from ghmpp.errors import EvidenceError, ImpossibleEvidenceError, LearningError, ModelError
+from ghmpp.errors import (
+    EvidenceError,
+    FormatError,
+    ImpossibleEvidenceError,
+    LearningError,
+    MissingFolderError,
+    ModelError,
+)
 from ghmpp.learning import em as em_module
 from ghmpp.learning.em import EM, Step, fit
 from ghmpp.learning.expectation import Expectation
@@ -223,6 +230,16 @@ def test_an_interrupted_fit_leaves_its_best_model(tmp_path: Path) -> None:
     assert [step.iteration for step in em.history_] == [0, 1, 2, 3]
     assert total == pytest.approx(em.history_[-1].log_likelihood, rel=EXACT)
     np.testing.assert_array_equal(saved.forest().data["coin"], em.model_.forest().data["coin"])
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_learning(tmp_path: Path) -> None:
+    def started(step: Step) -> None:
+        pytest.fail("an iteration was done")
+
+    with pytest.raises(FormatError, match=r"ends in \.json"):
+        fit(coins(), TOSSES, checkpoint=tmp_path / "model.txt", callback=started)
+    with pytest.raises(MissingFolderError, match=r"model\.json: its folder does not exist"):
+        fit(coins(), TOSSES, checkpoint=tmp_path / "none" / "model.json", callback=started)
 
 
 def test_a_start_does_not_overwrite_the_checkpoint(tmp_path: Path) -> None:

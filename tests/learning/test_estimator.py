@@ -3,17 +3,22 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 
+import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
+from pgmpy.models import DiscreteBayesianNetwork
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import ghmpp as gh
+from ghmpp.compiler import schedule_for
 from ghmpp.errors import EvidenceError, ModelError, QueryError
 from ghmpp.learning.em import fit
 from ghmpp.learning.estimator import GHMClassifier
 from ghmpp.models.model import Model
+from ghmpp.schedule.ir import Schedule
 from tests.tolerances import EXACT
 
 
@@ -113,6 +118,41 @@ def test_it_can_be_cloned_and_pickled() -> None:
     assert clone(classifier).get_params()["iterations"] == 2
 
 
+def test_each_question_is_compiled_once_per_fitted_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[object] = []
+
+    def counted(*arguments: object, **options: object) -> Schedule:
+        compiled.append(arguments)
+        return schedule_for(*arguments, **options)
+
+    classifier = GHMClassifier(weather(), iterations=2).fit(DAYS, SEASONS)
+    monkeypatch.setattr("ghmpp.inference.answering.schedule_for", counted)
+    for _ in range(3):
+        classifier.predict(DAYS)
+        classifier.score_samples(DAYS)
+    assert len(compiled) == 2
+
+    classifier.fit(DAYS[::-1], SEASONS).predict(DAYS)
+    assert len(compiled) == 3
+
+
+def test_another_fitted_model_is_not_answered_from_the_first() -> None:
+    classifier = GHMClassifier(weather(), iterations=2).fit(DAYS, SEASONS)
+    classifier.predict(DAYS)
+
+    classifier.model_ = weather().initialise(7)
+
+    expected = gh.infer(classifier.model_, {"day": DAYS})["season"]
+    np.testing.assert_allclose(classifier.predict_proba(DAYS), expected, rtol=EXACT)
+
+
+def test_compiled_networks_are_not_pickled() -> None:
+    classifier = GHMClassifier(weather(), iterations=2).fit(DAYS, SEASONS)
+    classifier.predict(DAYS)
+
+    assert b"torch" not in pickle.dumps(classifier)
+
+
 def test_roles_can_be_named() -> None:
     model = Model("two")
     root = model.root("root", 2)
@@ -156,3 +196,53 @@ def test_options_are_checked_in_fit() -> None:
         GHMClassifier(iterations=0).fit([[0.0], [1.0]], [0, 1])
     with pytest.raises(ModelError, match="bins must be a whole number >= 1, got 0"):
         GHMClassifier(bins=0).fit([[0.0], [1.0]], [0, 1])
+
+
+def network() -> nx.DiGraph:
+    """A network with a cycle, in which a disease has two signs, one of which causes the other."""
+    graph = nx.DiGraph([("flu", "fever"), ("flu", "cough"), ("fever", "cough")])
+    nx.set_node_attributes(graph, {"flu": ["no", "yes"], "fever": 2, "cough": 2}, "states")
+    return graph
+
+
+SIGNS = np.array([[0, 0], [0, 1], [1, 1], [1, np.nan], [np.nan, 0], [1, 1]])
+FLU = ["no", "no", "yes", "yes", "no", "yes"]
+
+
+def test_a_network_classifies_by_one_of_its_variables() -> None:
+    named = ["fever", "cough"]
+    classifier = GHMClassifier(network(), target="flu", features=named, smoothing=0.5)
+    classifier.fit(SIGNS, FLU)
+
+    expected = fit(
+        network(), {"fever": SIGNS[:, 0], "cough": SIGNS[:, 1], "flu": FLU}, smoothing=0.5
+    )
+    beliefs = gh.infer(expected, {"fever": [np.nan, 1], "cough": [1, 1]})
+    found = classifier.predict_proba([[np.nan, 1], [1, 1]])
+    np.testing.assert_allclose(found, beliefs["flu"], rtol=EXACT)
+    assert classifier.classes_.tolist() == ["no", "yes"]
+
+
+def test_columns_of_a_data_frame_are_variables() -> None:
+    data = pd.DataFrame(SIGNS, columns=["fever", "cough"])
+    bare = DiscreteBayesianNetwork(network().edges)
+
+    classifier = GHMClassifier(bare, target="flu", smoothing=0.5).fit(data, FLU)
+
+    assert classifier.features_ == ("fever", "cough")
+    named = GHMClassifier(network(), target="flu", features=["fever", "cough"], smoothing=0.5)
+    np.testing.assert_allclose(
+        classifier.predict_proba(data), named.fit(SIGNS, FLU).predict_proba(SIGNS), rtol=1e-3
+    )
+
+
+def test_features_must_be_variables_one_for_each_column() -> None:
+    for features, words in (
+        (["fever"], "X has 2 columns, but features names 1 variables: fever"),
+        (["fever", "chill"], "no class 'chill'; the model has flu, fever, cough"),
+        (["fever", "flu"], "target and features are both 'flu'"),
+    ):
+        with pytest.raises(QueryError, match=words):
+            GHMClassifier(network(), target="flu", features=features).fit(SIGNS, FLU)
+    with pytest.raises(QueryError, match="the feature 'day' has 4 variables"):
+        GHMClassifier(weather(), features=["day"]).fit(np.zeros((2, 1)), ["dry", "wet"])

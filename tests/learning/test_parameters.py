@@ -6,9 +6,13 @@ import sympy as sp
 
 from ghmpp.errors import ModelError
 from ghmpp.learning.conditional import read_formulas
+from ghmpp.learning.families import learnable_families
 from ghmpp.learning.learnable import learnable
 from ghmpp.learning.parameters import Parameters, fitted, initial
+from ghmpp.models.factors import Factor, Factors, Node
+from ghmpp.models.junction import junction_model
 from ghmpp.models.model import Model
+from ghmpp.models.rules import Rules
 from tests.tolerances import EXACT
 
 beta = sp.Symbol("beta", positive=True)
@@ -90,3 +94,35 @@ def test_the_fitted_model_keeps_its_formula() -> None:
     np.testing.assert_allclose(model.forest().data["block->pixel"], [expected], rtol=EXACT)
     again = model.bind(beta=2 * value).forest().data["block->pixel"]
     np.testing.assert_allclose(again.sum(axis=-1), 1, rtol=EXACT)
+
+
+def test_free_weights_of_rules_start_as_initialise_says() -> None:
+    model = Model("rules")
+    model.root("a", 2).children("b", 2, 2, rules=Rules([0, 0, 1], [[0, 1], [1, 1], [1, 0]]))
+
+    found = start_of(model, 5)
+
+    np.testing.assert_allclose(found.tables["b rule"][0], model.initialise(5).rules["b"].weights)
+
+
+def test_a_start_may_have_its_parents_in_another_order() -> None:
+    table = np.random.default_rng(0).dirichlet([1, 1], size=(2, 3))
+    nodes = {"a": Node(2), "b": Node(3), "c": Node(2)}
+    turned = Factor(("b", "c", "a"), table.transpose(1, 2, 0), "c")
+    start = junction_model(Factors("start", nodes, (turned,)))
+    parts = learnable_families(
+        junction_model(Factors("open", nodes, (Factor(("a", "b", "c"), None, "c"),)))
+    )
+
+    found = initial(parts, read_formulas(parts), 0, start)
+
+    np.testing.assert_allclose(found.tables["family c"], table.reshape(1, -1), rtol=EXACT)
+
+
+def test_a_start_with_other_states_is_refused() -> None:
+    model, start = Model("m"), Model("m")
+    model.root("a", ["no", "yes"]).children("b", 1, 2)
+    start.root("a", ["yes", "no"]).children("b", 1, 2, potential=np.eye(2))
+
+    with pytest.raises(ModelError, match="start: the variable 'a' has the states 'yes', 'no', but"):
+        start_of(model, 0, start)

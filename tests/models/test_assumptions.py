@@ -136,3 +136,21 @@ def test_the_repr_shows_ranges_over_ranks():
 def test_a_free_model_is_refused():
     with pytest.raises(ModelError, match="not complete"):
         assumptions(GHM(states=2, branching=(2,)))
+
+
+def test_joint_rules_do_not_factorise_and_are_bounded_where_every_tuple_has_one():
+    full = np.array([[[1.0, 2.0], [3.0, 4.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    model = Model()
+    top = model.root("a", 2)
+    top.children("b", 2, 2, rules=full)
+    top.children("c", 2, 2, rules=full * [[1, 1], [1, 0]])
+    top.children("d", 1, 2, rules=[[1.0, 3.0], [1.0, 1.0]])
+    found = assumptions(model)
+    rows = {edge.edge: edge for edge in found.edges}
+
+    assert list(rows) == ["a->b", "a->c", "a->d"]
+    assert [rows[name].factorised for name in rows] == [False, False, True]
+    assert [rows[name].bound for name in rows] == [4.0, np.inf, 3.0]
+    assert rows["a->b"].diameters == (birkhoff_diameter(full.reshape(2, 4)),)
+    assert rows["a->c"].contractions == (1.0,)
+    assert not found.assumption_1

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import sympy
 from hypothesis import given
-from pgmpy.factors.discrete import DiscreteFactor, TabularCPD
-from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork, FactorGraph
+from pgmpy.factors.discrete import DiscreteFactor, NoisyORCPD, TabularCPD
+from pgmpy.models import DiscreteBayesianNetwork, DiscreteMarkovNetwork, FactorGraph, JunctionTree
 
-from ghmpp.errors import ConversionError, ModelError
+from ghmpp.errors import ConversionError, ModelError, NormalizationWarning
 from ghmpp.models.convert import (
     as_model,
     factor_graph,
@@ -26,6 +26,7 @@ from ghmpp.models.convert import (
     to_pgmpy,
 )
 from ghmpp.models.model import Model
+from ghmpp.models.potentials import ParentOf
 from ghmpp.verification.enumeration import enumeration
 from tests.strategies import models
 from tests.tolerances import EXACT, PGMPY
@@ -33,6 +34,7 @@ from tests.tolerances import EXACT, PGMPY
 RNG = np.random.default_rng(0)
 AB, BC = RNG.random((2, 3)) + 0.1, RNG.random((3, 4)) + 0.1
 PRIOR = RNG.random(4) + 0.1
+CA = RNG.random((4, 2)) + 0.1
 SIZES = {"a": 2, "b": 3, "c": 4}
 
 
@@ -52,11 +54,9 @@ LAW = law(SIZES, [("ab", AB), ("bc", BC), ("c", PRIOR)])
 
 def law_of(model):
     """As :func:`law`, for the variables of a model."""
-    graph = model.graph()
-    sizes = {name: len(data["states"]) for name, data in graph.nodes(data=True)}
-    factors = [((n,), d["prior"]) for n, d in graph.nodes(data=True) if d["prior"] is not None]
-    factors += [((u, v), d["potential"]) for u, v, d in graph.edges(data=True)]
-    return law(sizes, factors)
+    nodes = model.factor_graph().nodes(data=True)
+    sizes = {name: data["cardinality"] for name, data in nodes if data["bipartite"] == 0}
+    return law(sizes, [(d["variables"], d["potential"]) for _, d in nodes if d["bipartite"] == 1])
 
 
 def assert_same_law(model, expected=LAW):
@@ -99,7 +99,7 @@ def test_states_come_in_three_forms():
     graph.add_node("both", states=["x", "y"], values=[0.5, 1.5])
     variables = from_networkx(graph).variables
 
-    assert [v.states for v in variables.values()] == [
+    assert [tuple(v.states) for v in variables.values()] == [
         ("x", "y"),
         (0, 1),
         (0, 1),
@@ -279,20 +279,47 @@ def test_directed_cycle_is_named():
         from_networkx(graph)
 
 
-def test_undirected_cycle_is_named():
+def test_loops_of_edges_keep_their_law():
+    ends = {"a": ("b", AB), "b": ("c", BC), "c": ("a", CA)}
+    for graph in (nx.Graph(), nx.DiGraph()):
+        graph.add_nodes_from((name, {"states": size}) for name, size in SIZES.items())
+        for one, (other, table) in ends.items():
+            graph.add_edge(*sorted((one, other)), potential=table if one < other else table.T)
+        model = from_networkx(graph, root=None if graph.is_directed() else "b")
+
+        assert model.treewidth == 2
+        assert_same_law(model, law(SIZES, [("ab", AB), ("bc", BC), ("ca", CA)]))
+        assert_same_law(from_networkx(model.graph()), law_of(model))
+
+
+def test_loops_of_functions_and_index_maps_keep_their_law():
+    graph = nx.cycle_graph(["a", "b", "c"])
+    nx.set_node_attributes(graph, SIZES, "states")
+    graph.edges["a", "b"]["potential"] = lambda s, t: 1 + s * t
+    graph.edges["b", "c"]["potential"] = ParentOf([0, 1, 2, 2])
+    graph.edges["c", "a"].update(potential=lambda s, t: 2 + s - t, axes=("c", "a"))
+
+    one = [[1 + s * t for t in range(3)] for s in range(2)]
+    two = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
+    three = [[2 + s - t for t in range(2)] for s in range(4)]
+    assert_same_law(from_networkx(graph), law(SIZES, [("ab", one), ("bc", two), ("ca", three)]))
+
+
+def test_loop_without_potential_is_refused():
     graph = nx.cycle_graph(["x", "y", "z"])
     nx.set_node_attributes(graph, 2, "states")
 
-    with pytest.raises(ConversionError, match=r"cycle [xyz] - [xyz] - [xyz] - [xyz],"):
+    with pytest.raises(ConversionError, match=r"factor over \(x, y\): has no table; outside"):
         from_networkx(graph)
 
 
-def test_two_parents_are_named():
-    graph = nx.DiGraph([("a", "c"), ("b", "c")])
-    nx.set_node_attributes(graph, 2, "states")
+def test_two_parents_multiply():
+    graph = nx.DiGraph()
+    graph.add_nodes_from((name, {"states": size}) for name, size in SIZES.items())
+    graph.add_edge("a", "b", potential=AB)
+    graph.add_edge("c", "b", potential=BC.T)
 
-    with pytest.raises(ConversionError, match=r"'c' has 2 parents: 'a', 'b'.*joint potentials"):
-        from_networkx(graph)
+    assert_same_law(from_networkx(graph), law(SIZES, [("ab", AB), ("bc", BC)]))
 
 
 def test_states_are_needed():
@@ -301,6 +328,45 @@ def test_states_are_needed():
 
     with pytest.raises(ConversionError, match=r"'a': needs the attribute 'states'.*colour"):
         from_networkx(graph)
+
+
+@pytest.mark.parametrize("name", ["state", "State", "Values", "value", "priors", "potential"])
+def test_misspelt_attribute_of_a_node_is_refused(name):
+    graph = nx.DiGraph()
+    graph.add_node("a", states=2, **{name: [1, 2]})
+
+    message = f"node 'a': the attribute '{name}' means nothing here; .* states, cardinality, values"
+    with pytest.raises(ConversionError, match=message):
+        from_networkx(graph)
+
+
+@pytest.mark.parametrize("name", ["potentials", "Potential", "axis", "states"])
+def test_misspelt_attribute_of_an_edge_is_refused(name):
+    graph = nx.Graph()
+    graph.add_nodes_from("ab", states=2)
+    graph.add_edge("a", "b", **{name: np.eye(2)})
+
+    with pytest.raises(ConversionError, match=f"edge 'a' - 'b': .* '{name}' .* potential, axes;"):
+        from_networkx(graph)
+
+
+def test_misspelt_attribute_of_a_factor_is_refused():
+    model = Model("pair")
+    model.root("a", 2).children("b", 1, 2, potential=np.eye(2))
+    graph = model.factor_graph()
+    graph.nodes["a->b"]["variable"] = ("a", "b")
+
+    with pytest.raises(ConversionError, match="factor 'a->b': the attribute 'variable' means"):
+        from_networkx(graph)
+
+
+def test_other_attributes_are_free():
+    graph = nx.DiGraph()
+    graph.add_node("a", states=2, label="A", pos=(0, 1), status="new", color="red", size=3)
+    graph.add_node("b", states=2, **{"1": 1})
+    graph.add_edge("a", "b", potential=np.eye(2), weight=2.0, label="copy", length=1)
+
+    assert list(from_networkx(graph).variables) == ["a", "b"]
 
 
 def test_other_graphs_are_refused():
@@ -334,17 +400,15 @@ def test_wrong_shape_names_the_edge():
     graph = path(directed=True)
     graph.edges["a", "b"]["potential"] = AB.T
 
-    with pytest.raises(ModelError, match=r"'a' -> 'b'.*\(2, 3\).*got .*\(1, 3, 2\)"):
+    with pytest.raises(ModelError, match=r"'a' -> 'b'.*\(2, 3\).*got \(3, 2\)"):
         from_networkx(graph)
 
 
 @pytest.mark.parametrize(
     ("scope", "table", "message"),
     [
-        ("abc", np.ones((2, 3, 4)), "3 variables a, b, c; joint potentials"),
-        ("ab", None, "factors on a, b: a table to be learned must be the only one"),
-        ("ab", np.ones((3, 2)), r"factors on a, b have the shapes \(2, 3\) and \(3, 2\)"),
-        ("ac", np.ones((2, 4)), "cycle"),
+        ("ab", None, "factors over a, b: a table to be learned must be the only one"),
+        ("ab", np.ones((3, 2)), r"factors over a, b have the shapes \(2, 3\) and \(3, 2\)"),
     ],
 )
 def test_factors_that_do_not_fit_are_refused(scope, table, message):
@@ -429,7 +493,7 @@ def test_factors_are_rooted_at_the_centre(build):
 
     assert parents(model) == {"b": None, "a": "b", "c": "b"}
     assert model.variables["b"].states == ("x", "y", "z")
-    assert model.variables["c"].states == (0, 1, 2, 3)
+    assert model.variables["c"].states == range(4)
     assert_same_law(model)
 
 
@@ -512,7 +576,8 @@ def test_pgmpy_and_back_keeps_names_states_and_law(kind, model):
 
     graph = model.graph()
     assert set(again.variables) == set(graph)
-    assert all(again.variables[n].states == d["states"] for n, d in graph.nodes(data=True))
+    for name, data in graph.nodes(data=True):
+        assert tuple(again.variables[name].states) == data["states"]
     found, expected = law_of(again), law_of(model)
     if kind == "bayesian":
         found, expected = found / found.sum(), expected / expected.sum()
@@ -558,12 +623,40 @@ def test_long_chains_come_from_pgmpy_without_recursion():
 # --- pgmpy, refused -----------------------------------------------------------------------------
 
 
-def test_bayesian_network_with_two_parents_is_refused():
-    network = DiscreteBayesianNetwork([("a", "c"), ("b", "c")])
-    network.add_cpds(TabularCPD("a", 2, [[0.5], [0.5]]), TabularCPD("b", 2, [[0.5], [0.5]]))
+def test_cpd_with_two_parents_has_the_first_one_slowest():
+    network = DiscreteBayesianNetwork([("b", "a"), ("c", "a")])
+    given = RNG.dirichlet(np.ones(2), (4, 3))
+    network.add_cpds(
+        TabularCPD("b", 3, [[0.2], [0.3], [0.5]]),
+        TabularCPD("c", 4, np.full((4, 1), 0.25)),
+        TabularCPD("a", 2, given.reshape(12, 2).T, evidence=["c", "b"], evidence_card=[4, 3]),
+    )
 
-    with pytest.raises(ConversionError, match=r"'c' has 2 parents: 'a', 'b'.*joint potentials"):
-        from_pgmpy(network)
+    expected = law(SIZES, [("b", [0.2, 0.3, 0.5]), ("c", [0.25] * 4), ("cba", given)])
+    assert_same_law(from_pgmpy(network), expected)
+
+
+def test_columns_that_miss_one_are_divided_and_the_worst_is_named():
+    network = DiscreteBayesianNetwork([("a", "b")])
+    network.add_cpds(
+        TabularCPD("a", 2, [[0.5], [0.504]]),
+        TabularCPD("b", 2, [[0.905, 0.2], [0.1, 0.8]], evidence=["a"], evidence_card=[2]),
+    )
+    assert network.check_model()
+    with pytest.warns(NormalizationWarning, match=r"miss 1 by up to 0.005 \(distribution of 'b'\)"):
+        model = from_pgmpy(network)
+
+    expected = law({"a": 2, "b": 2}, [("a", [500 / 1004, 504 / 1004])])
+    np.testing.assert_allclose(law_of(model).sum(1), expected[:, 0], rtol=EXACT)
+    np.testing.assert_allclose(law_of(model)[0, 0], 500 / 1004 * 905 / 1005, rtol=EXACT)
+
+
+def test_rounding_of_columns_is_not_worth_a_warning():
+    network = DiscreteBayesianNetwork()
+    network.add_node("a")
+    network.add_cpds(TabularCPD("a", 3, [[0.3333333], [0.3333333], [0.3333333]]))
+
+    np.testing.assert_allclose(law_of(from_pgmpy(network)), 1 / 3, rtol=EXACT)
 
 
 def test_missing_cpd_is_named():
@@ -585,20 +678,51 @@ def test_cpd_must_agree_with_the_edges():
 
 
 @pytest.mark.parametrize("build", [markov, bipartite])
-def test_factor_over_three_variables_is_refused(build):
-    triple = DiscreteFactor(["a", "b", "c"], [2, 3, 4], np.ones(24))
+def test_factors_over_three_variables_and_loops_keep_their_law(build):
+    triple = RNG.random((4, 2, 3)) + 0.1
+    many = [
+        *factors(),
+        DiscreteFactor(["c", "a", "b"], [4, 2, 3], triple),
+        DiscreteFactor(["a", "c"], [2, 4], CA.T),
+    ]
+    network = build(many)
+    if build is markov:
+        network.add_edge("a", "c")
 
-    with pytest.raises(
-        ConversionError, match=r"3 variables a, b, c; joint potentials.*not supported"
-    ):
-        from_pgmpy(build([*factors(), triple]))
+    expected = law(SIZES, [("ab", AB), ("bc", BC), ("c", PRIOR), ("cab", triple), ("ca", CA)])
+    for model in (from_pgmpy(network), as_model(to_pgmpy(from_pgmpy(network), "factor"))):
+        assert_same_law(model, expected)
 
 
-def test_loop_of_factors_is_named():
-    loop = DiscreteFactor(["a", "c"], [2, 4], np.ones(8))
+def test_two_equal_factors_on_one_scope_multiply():
+    twice = DiscreteMarkovNetwork([("a", "b")])
+    twice.add_factors(*(DiscreteFactor(["a", "b"], [2, 3], AB) for _ in range(2)))
+    model = from_pgmpy(twice)
 
-    with pytest.raises(ConversionError, match=r"cycle . - . - . - .*not supported"):
-        from_pgmpy(markov([*factors(), loop]))
+    assert_same_law(model, AB**2)
+    assert_same_law(from_pgmpy(to_pgmpy(model, "factor")), AB**2)
+
+
+def test_tree_of_clusters_is_the_product_of_its_factors():
+    tree = JunctionTree()
+    tree.add_edge(("a", "b"), ("b", "c"))
+    tree.add_factors(DiscreteFactor(["a", "b"], [2, 3], AB), DiscreteFactor(["b", "c"], [3, 4], BC))
+
+    assert_same_law(from_pgmpy(tree), law(SIZES, [("ab", AB), ("bc", BC)]))
+
+
+def test_cpd_of_noisy_causes_is_a_table():
+    network = DiscreteBayesianNetwork([("a", "c"), ("b", "c")])
+    network.add_cpds(
+        TabularCPD("a", 2, [[0.5], [0.5]], state_names={"a": ["True", "False"]}),
+        TabularCPD("b", 2, [[0.5], [0.5]], state_names={"b": ["True", "False"]}),
+        NoisyORCPD("c", [0.3, 0.5], ["a", "b"]),
+    )
+    model = from_pgmpy(network)
+
+    truth = [[1 - 0.7 * 0.5, 0.3], [0.5, 0]]  # by state of a and b
+    found = law_of(model)[:, :, model.variables["c"].states.index("True")]
+    np.testing.assert_allclose(found, np.array(truth) / 4, rtol=EXACT)
 
 
 def test_variable_without_factor_is_refused():
@@ -619,11 +743,14 @@ def test_state_names_must_agree():
 
 
 def test_other_models_of_pgmpy_are_refused():
-    from pgmpy.models import DynamicBayesianNetwork, JunctionTree
+    from pgmpy.models import DynamicBayesianNetwork, LinearGaussianBayesianNetwork
 
-    for network in (JunctionTree(), DynamicBayesianNetwork()):
-        with pytest.raises(ConversionError, match=r"cannot convert a \w+ .*FactorGraph"):
+    for network in (DynamicBayesianNetwork(), LinearGaussianBayesianNetwork()):
+        kind = type(network).__name__
+        with pytest.raises(ConversionError, match=rf"cannot convert a {kind} .*FactorGraph"):
             as_model(network)
+    with pytest.raises(ConversionError, match="has no variables"):
+        as_model(JunctionTree())
 
 
 def test_other_things_are_no_models():
@@ -648,3 +775,23 @@ def test_incomplete_model_does_not_go_to_pgmpy():
 
     with pytest.raises(ModelError, match="a->b"):
         factor_graph(model, "pgmpy")
+
+
+def test_names_of_any_kind_become_strings():
+    names = {1: 2, ("t", 2): 3, "ü x": 2}
+    network = DiscreteBayesianNetwork([(1, "ü x"), (("t", 2), "ü x")])
+    table = RNG.dirichlet(np.ones(2), (2, 3))
+    network.add_cpds(
+        TabularCPD(1, 2, [[0.5], [0.5]]),
+        TabularCPD(("t", 2), 3, [[0.2], [0.3], [0.5]]),
+        TabularCPD("ü x", 2, table.reshape(6, 2).T, evidence=[1, ("t", 2)], evidence_card=[2, 3]),
+    )
+    model = from_pgmpy(network)
+    again = from_pgmpy(to_pgmpy(model))
+
+    assert list(model.variables) == ["1", "ü x", "('t', 2)"]
+    assert {str(name): size for name, size in names.items()} == {
+        name: len(variable.states) for name, variable in model.variables.items()
+    }
+    np.testing.assert_allclose(law_of(again), law_of(model), rtol=EXACT)
+    assert set(again.variables) == set(model.variables)

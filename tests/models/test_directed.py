@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ghmpp.errors import ModelError
+from ghmpp import _memory
+from ghmpp.errors import ModelError, ResourceError
 from ghmpp.models.directed import conditionals, log_partition, subtree_masses
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model
@@ -59,10 +60,11 @@ def test_conditionals_are_those_of_the_joint_law(model):
 def _dense(conditional, child, parents, children):
     if conditional.kind == "table":
         return conditional.probabilities[child % len(conditional.probabilities)]
+    index = conditional.index[child % len(conditional.index)]
     if conditional.kind == "child_of":
-        return (conditional.index[:, None] == np.arange(children)).astype(float)
+        return (index[:, None] == np.arange(children)).astype(float)
     shares = conditional.probabilities[child % len(conditional.probabilities)]
-    return shares * (conditional.index == np.arange(parents)[:, None])
+    return shares * (index == np.arange(parents)[:, None])
 
 
 @given(model=models())
@@ -183,5 +185,28 @@ def test_an_index_map_that_contradicts_the_prior_is_refused():
 def test_missing_tables_are_named_with_the_cure():
     model = GHM(states=2, branching=(2,))
 
-    with pytest.raises(ModelError, match=r"no values for x0->x1.*fit"):
+    with pytest.raises(ModelError, match=r"not complete: free tables x0->x1 \(gh\.fit"):
         log_partition(model.forest())
+
+
+def test_shared_tables_need_little_memory_however_many_nodes_there_are():
+    model = GHM(states=(2,) * 30, branching=(2,) * 29, tables=[np.full((2, 2), 0.5)] * 29)
+
+    assert log_partition(model.forest()) == pytest.approx(math.log(2), rel=EXACT)
+
+
+@pytest.mark.parametrize("verb", [Model.log_partition, Model.normalized])
+def test_sums_too_big_for_memory_are_refused_before_anything_is_made(verb):
+    star = GHM(states=(2, 2), branching=(10**15,), tables=[np.ones((2, 2))])
+
+    with pytest.raises(ResourceError, match=r"need at least .* PiB, .* limit is .*: 'x1' with"):
+        verb(star)
+
+
+def test_conditionals_that_do_not_fit_beside_each_other_are_refused(monkeypatch):
+    model = GHM(states=(40,) * 4, branching=(2,) * 3).initialise(0)
+    monkeypatch.setattr(_memory, "physical_memory", lambda: 6 * 8 * 40**2)
+
+    assert np.isfinite(log_partition(model.forest()))
+    with pytest.raises(ResourceError, match="need at least"):
+        conditionals(model.forest())

@@ -58,6 +58,22 @@ def test_entries_that_are_no_weights_are_refused(entries, words):
         check_weights(np.array(entries), "here")
 
 
+def test_place_of_a_wrong_entry_is_said_in_words():
+    axes = ("rank", "parent state", "child state")
+    stack = np.ones((2, 2, 2))
+    stack[1, 0, 1] = np.nan
+
+    with pytest.raises(ModelError, match="found nan at rank 1, parent state 0, child state 1"):
+        check_weights(stack, "here", axes)
+    with pytest.raises(ModelError, match="found nan at parent state 0, child state 1"):
+        check_weights(stack[1:], "here", axes)
+
+
+def test_exact_entries_are_shown_as_they_were_given():
+    with pytest.raises(ModelError, match=r"found -7/2 at \(0, 1\)"):
+        check_exact_weights(np.array([[Fraction(1), Fraction(-7, 2)]], dtype=object), "here")
+
+
 def test_fractions_below_the_range_of_float64_are_positive():
     check_exact_weights(np.array([[Fraction(1, 10**400)]], dtype=object), "here")
 

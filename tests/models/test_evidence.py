@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -300,6 +302,12 @@ def test_data_frame_column_must_not_name_several_nodes():
 def test_data_frame_columns_must_differ():
     with pytest.raises(EvidenceError, match=r"several columns 'digit'"):
         read(pd.DataFrame([[0, 1]], columns=["digit", "digit"]))
+
+
+@pytest.mark.parametrize("names", [("digit", "digit[0]"), ("digit[0]", "digit")])
+def test_single_node_is_not_given_twice_by_two_names(names):
+    with pytest.raises(EvidenceError, match=rf"{re.escape(repr(names[1]))} is given twice"):
+        read({names[0]: [0], names[1]: [1]})
 
 
 def test_class_is_not_given_twice():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from ghmpp.errors import ModelError
+from ghmpp.errors import ModelError, ResourceError
 from ghmpp.models.forest import Block, Edge
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model
@@ -104,7 +104,7 @@ def test_priors_are_never_shared():
     assert set(model.forest().data) == {"a", "b"}
 
 
-def test_stacks_have_three_axes_and_unaries_two():
+def test_table_stacks_have_three_axes_and_index_maps_and_unaries_two():
     model = Model()
     top = model.root("a", 2, prior=[1, 2])
     top.children("b", 3, 2, potential=ONES)
@@ -112,7 +112,7 @@ def test_stacks_have_three_axes_and_unaries_two():
 
     shapes = {key: entries.shape for key, entries in model.forest().data.items()}
 
-    assert shapes == {"a": (1, 2), "a->b": (1, 2, 2), "a->c": (3,)}
+    assert shapes == {"a": (1, 2), "a->b": (1, 2, 2), "a->c": (1, 3)}
     assert model.forest().data["a->c"].dtype == np.int64
 
 
@@ -213,3 +213,11 @@ def test_leaves_have_no_other_class_below_and_a_chain_is_not_below_itself():
     model.chain("hidden", 4, 2).children("seen", 1, 2)
 
     assert model.forest().leaves == ("a", "c", "walk", "seen")
+
+
+def test_chain_of_too_many_levels_is_refused_at_once():
+    model = Model("long")
+    model.chain("z", 10**12, 2, potential=[[1, 2], [3, 4]])
+
+    with pytest.raises(ResourceError, match=r"1,000,000,000,000 levels of model 'long' need .*'z'"):
+        model.forest()

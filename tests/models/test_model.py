@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from ghmpp.backends.algebras import LogFloat
+from ghmpp.backends.reference import run
+from ghmpp.compiler import schedule_for
 from ghmpp.errors import ModelError
+from ghmpp.models.directed import log_partition
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model
+from ghmpp.schedule.build import LOG_EVIDENCE
+from ghmpp.verification.unroll import unroll
 
 BETA = sp.Symbol("beta", positive=True)
 ONES = np.ones((2, 2))
@@ -154,7 +160,7 @@ def test_a_refused_declaration_leaves_the_model_as_it_was():
         (lambda m: m.root("", 2), "non-empty string"),
         (lambda m: m.root("a", 0), "variable 'a': needs at least one state"),
         (lambda m: m.root("a", 2, prior=[1, 2, 3]), r"prior of 'a': prior must have shape \(2,\)"),
-        (lambda m: m.root("a", 2, prior=[0, 0]), "prior of 'a': row 0 has only zeros"),
+        (lambda m: m.root("a", 2, prior=[0, 0]), "prior of 'a': has only zeros"),
         (lambda m: m.chain("z", 0, 2), "variable 'z': length must be a whole number >= 1"),
         (lambda m: m.chain("z", 3, 2, potential=np.ones((2, 3))), "potential of 'z' -> 'z'"),
         (lambda m: m.chain("z", 3, 2, potential=np.ones((2, 2, 2))), r"got \(2, 2, 2\)"),
@@ -202,3 +208,24 @@ def test_assumptions_and_samples_are_at_hand():
 
     assert model.assumptions().bound == 1
     assert model.sample(3)["x1"].shape == (3, 2)
+
+
+def test_incompleteness_has_one_wording():
+    model = Model("open")
+    root = model.root("a", 2, prior=lambda s: 1 + BETA * s)
+    root.children("b", 2, 2)
+    words = (
+        r"model 'open' is not complete: free tables a->b \(gh\.fit, with_tables, initialise\); "
+        r"symbols without value beta \(bind\)\."
+    )
+    forest = model.forest()
+
+    for ask in (
+        model.require_complete,
+        forest.require_values,
+        lambda: log_partition(forest),
+        lambda: unroll(forest),
+        lambda: run(schedule_for(forest, [LOG_EVIDENCE], []), {}, LogFloat()),
+    ):
+        with pytest.raises(ModelError, match=words):
+            ask()

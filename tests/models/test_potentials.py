@@ -15,6 +15,7 @@ from ghmpp.models.states import read_states
 TWO = read_states(["no", "yes"], None, "p")
 THREE = read_states(range(3), None, "c")
 RAMP = np.arange(6.0).reshape(2, 3) + 1
+BETA = sp.Symbol("beta", positive=True)
 
 
 def read(potential, *, rows=(1, 2, 4), ranks=2):
@@ -109,7 +110,7 @@ def test_child_of_maps_parent_states_to_child_states(index):
     stack = read(ChildOf(index))
 
     assert (stack.kind, stack.rows) == ("child_of", 1)
-    np.testing.assert_array_equal(stack.entries, [2, 0])
+    np.testing.assert_array_equal(stack.entries, [[2, 0]])
 
 
 @pytest.mark.parametrize("index", [[1, 1, 0], {0: "yes", 1: "yes", 2: "no"}])
@@ -117,25 +118,59 @@ def test_parent_of_maps_child_states_to_parent_states(index):
     stack = read(ParentOf(index))
 
     assert stack.kind == "parent_of"
-    np.testing.assert_array_equal(stack.exact({}, "here"), [1, 1, 0])
+    np.testing.assert_array_equal(stack.exact({}, "here"), [[1, 1, 0]])
+
+
+PER_RANK = [
+    ChildOf([[2, 0], [1, 1]]),
+    [ChildOf([2, 0]), ChildOf({"no": 1, "yes": 1})],
+    ChildOf([{"no": 2, "yes": 0}, [1, 1]]),
+]
+
+
+@pytest.mark.parametrize("potential", PER_RANK, ids=["array", "list of maps", "map of lists"])
+def test_index_maps_may_differ_by_child_rank(potential):
+    stack = read(potential)
+
+    assert (stack.kind, stack.rows) == ("child_of", 2)
+    np.testing.assert_array_equal(stack.entries, [[2, 0], [1, 1]])
+
+
+def test_index_maps_of_one_kind_may_differ_by_edge():
+    stack = read(ParentOf([[0, 1, 1]] * 3 + [[1, 0, 0]]))
+
+    assert (stack.kind, stack.rows) == ("parent_of", 4)
 
 
 @pytest.mark.parametrize(
     ("potential", "words"),
     [
-        (RAMP.T, r"here: tables must have shape \(2, 3\) or \(2, 2, 3\) or \(4, 2, 3\), axes"),
+        (
+            RAMP.T,
+            r"here: tables must have shape \(2, 3\) or \(2, 2, 3\) or \(4, 2, 3\), "
+            r"last axes \(parent states, child states\), got \(3, 2\)\.",
+        ),
         (np.ones((3, 2, 3)), r"got \(3, 2, 3\)"),
         (np.ones(3), r"got \(3,\)"),
         ([RAMP, RAMP.T], "do not form an array"),
         (-RAMP, r"here: entries must be >= 0 \(linear weights, not logarithms\)"),
         (RAMP * np.nan, "entries must be finite"),
-        (0 * RAMP, "has only zeros"),
-        ([RAMP, 0 * RAMP], "row 1 has only zeros"),
+        ([[1, 2, 3], [4, 5, np.nan]], "found nan at parent state 1, child state 2"),
+        ([[1, 2, 3], [4, -5, 6]], "found -5.0 at parent state 1, child state 1"),
+        ([RAMP, [[1, 2, 3], [4, -5, 6]]], "found -5.0 at rank 1, parent state 1, child state 1"),
+        (np.stack([RAMP] * 3 + [-RAMP]), "found -1.0 at edge 3, parent state 0, child state 0"),
+        ([[1, 2, 3], [4, 5, -BETA]], "found -beta at parent state 1, child state 2"),
+        ([[1, 2, 3], [4, sp.zoo, 6]], r"here, entry \(1, 1\): entries must be finite, found zoo"),
+        (0 * RAMP, "here: has only zeros"),
+        ([RAMP, 0 * RAMP], "rank 1 has only zeros"),
         ("table", "must be real numbers"),
         (lambda s, a: "a", "expected a number|real numbers"),
         (lambda s, a: [1, 2], r"got \(2, 3, 2\)"),
         (lambda s, a: a / 0, r"the function failed at \('no', 0\) with ZeroDivisionError"),
-        ([ChildOf([0, 1]), ChildOf([1, 0])], "rank 0: an index map is shared by all ranks"),
+        ([ChildOf([0, 1]), ParentOf([1, 0, 0])], "rank 0: an index map stands in a list of other"),
+        ([RAMP, ChildOf([1, 0])], "rank 1: an index map stands in a list of other"),
+        (ChildOf([[0, 1]] * 3), "an index map may have 1 or 2 or 4 rows, got 3"),
+        ([ChildOf([0, 1]), ChildOf([1])], "do not form an array"),
         (ChildOf([0, 3]), r"indices must lie in 0..2, found 0..3"),
         (ChildOf([0, -1]), "indices must lie in 0..2"),
         (ChildOf([0, 1, 2]), r"one integer for each of 2 states, got shape \(3,\)"),
@@ -150,6 +185,13 @@ def test_wrong_potentials_are_refused(potential, words):
         read(potential)
 
 
+def test_what_a_symbol_makes_wrong_is_located():
+    stack = read(lambda s, a: 1 - BETA * a)
+
+    with pytest.raises(ModelError, match=r"found -1\.0 at parent state 0, child state 2"):
+        stack.numeric({"beta": Fraction(1)}, "here")
+
+
 @pytest.mark.parametrize("prior", [[1, 2, 3], np.array([1.0, 2.0, 3.0]), lambda s: s + 1])
 def test_priors_are_arrays_or_functions_of_the_state(prior):
     stack = read_prior(prior, "here", states=THREE, rows=(1, 4))
@@ -160,8 +202,9 @@ def test_priors_are_arrays_or_functions_of_the_state(prior):
 @pytest.mark.parametrize(
     ("prior", "words"),
     [
-        ([1, 2], r"prior must have shape \(3,\) or \(4, 3\), axes \(rows, states\), got \(1, 2\)"),
-        ([1, -2, 3], "must be >= 0"),
+        ([1, 2], r"prior must have shape \(3,\) or \(4, 3\), last axes \(states\), got \(2,\)"),
+        ([1, -2, 3], "must be >= 0 .* found -2.0 at state 1"),
+        (np.vstack([np.ones((3, 3)), [1, 1, np.nan]]), "found nan at node 3, state 2"),
         ([0, 0, 0], "only zeros"),
         (np.ones((2, 3)), r"got \(2, 3\)"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from scipy.stats import chi2
 
-from ghmpp.errors import ModelError
+from ghmpp.errors import ModelError, ResourceError
 from ghmpp.models.ghm import GHM
 from ghmpp.models.layouts import morton_order
 from ghmpp.models.model import Model
@@ -115,3 +115,15 @@ def test_a_negative_number_of_samples_is_refused():
 
     with pytest.raises(ModelError, match="n must be a whole number >= 0, got -1"):
         model.sample(-1)
+
+
+def test_samples_too_big_for_memory_are_refused_before_anything_is_made():
+    model = GHM(states=(4,) * 30, branching=(2,) * 29).initialise(0)
+
+    with pytest.raises(ResourceError, match=r"5 draws from .* need .* limit is .*: 'x29' with"):
+        model.sample(5)
+
+
+def test_too_many_draws_are_refused_with_the_cure():
+    with pytest.raises(ResourceError, match=r"PiB, .* draw fewer at a time"):
+        GHM(states=(2, 2), branching=(2,)).initialise(0).sample(10**15)

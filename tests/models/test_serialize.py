@@ -11,7 +11,7 @@ import pytest
 import sympy
 from hypothesis import given
 
-from ghmpp.errors import FormatError
+from ghmpp.errors import FormatError, GhmppError, MissingFolderError
 from ghmpp.models import serialize
 from ghmpp.models.formulas import decode, encode
 from ghmpp.models.model import Model
@@ -255,6 +255,37 @@ def test_missing_files_are_named(path):
     arrays_of(path).unlink()
     with pytest.raises(FormatError, match=r"arrays in model\..*\.npz cannot be read.*keep the two"):
         load(path)
+
+
+def test_missing_folder_is_refused_with_the_cure(tmp_path):
+    path = tmp_path / "none" / "model.json"
+
+    with pytest.raises(MissingFolderError, match=r"none/model\.json: its folder .*; make it first"):
+        save(ising(), path)
+    assert issubclass(MissingFolderError, GhmppError)
+
+
+def test_folder_is_no_file(tmp_path, monkeypatch):
+    (tmp_path / "model.json").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"is a folder; name a file in it.*model\.json"):
+        save(ising(), tmp_path / "model.json")
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FormatError, match=r"\.: a model's file ends in \.json.*use 'model\.json'"):
+        save(ising(), ".")
+
+
+def test_link_to_a_model_is_followed(path):
+    real = path.parent / "models" / "first.json"
+    real.parent.mkdir()
+    save(Model("old"), real)
+    path.symlink_to(real)
+
+    save(ising(), path)
+
+    assert path.is_symlink()
+    assert_same_model(load(path), ising())
+    assert_same_model(load(real), ising())
 
 
 @pytest.mark.parametrize("name", ["model", "model.npz", "model.pkl"])

@@ -206,11 +206,28 @@ def test_missing_setting_is_named(write):
             "line 4: ModelError: variable 'a'",
         ),
         ("import nowhere_at_all\n", "line 1: ModuleNotFoundError"),
+        ("import sys\nsys.exit('no data')\n", "line 2: SystemExit: no data"),
     ],
 )
 def test_mistakes_name_the_line(write, text, message):
     with pytest.raises(FormatError, match=message):
         load_spec(write(text))
+
+
+def test_mistakes_of_a_setting_name_it_and_what_the_spec_said(write):
+    path = write("def model(depth=2, width=1):\n    raise ValueError('side is 0.125')\n")
+
+    with pytest.raises(FormatError, match=r"py, line 2: with depth=-3: ValueError: side is 0\.125"):
+        load_spec(path, {"depth": "-3"})
+    with pytest.raises(FormatError, match=r"py, line 2: ValueError: side is"):
+        load_spec(path)
+
+
+def test_spec_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "binary.py").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(FormatError, match=r"binary\.py: the spec is no text in UTF-8"):
+        load_spec(tmp_path / "binary.py")
 
 
 def test_spec_must_define_a_model(write):

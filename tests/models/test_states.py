@@ -12,9 +12,9 @@ from ghmpp.models.states import read_states
 def test_a_number_gives_names_without_values():
     space = read_states(3, None, "x")
 
-    assert space.names == (0, 1, 2)
+    assert space.names == range(3)
     assert space.values is None
-    assert space.arguments == (0, 1, 2)
+    assert space.arguments == range(3)
 
 
 @pytest.mark.parametrize("states", [range(1, 4), [1, 2, 3], np.array([1, 2, 3])])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from ghmpp.errors import ResourceError
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model
 from ghmpp.models.potentials import ChildOf, ParentOf
@@ -121,3 +122,11 @@ def test_shared_tables_are_one_array_in_the_graph():
 
     first, second = graph.edges["x1[0]", "x2[0]"], graph.edges["x1[1]", "x2[3]"]
     assert first["potential"] is second["potential"]
+
+
+def test_graph_too_big_for_memory_is_refused_before_anything_is_made():
+    model = GHM(states=(4,) * 30, branching=(2,) * 29)
+
+    for graph in (model.graph, model.factor_graph):
+        with pytest.raises(ResourceError, match=r"1,073,741,823 variables need .*model\.template"):
+            graph()

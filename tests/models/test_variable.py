@@ -76,7 +76,7 @@ def test_wrong_children_are_refused(top, arguments, words):
 def test_a_class_below_a_chain_has_no_table_per_edge():
     hidden = Model().chain("z", 3, 2, potential=ONES)
 
-    with pytest.raises(ModelError, match=r"\(2, 2\) or \(2, 2, 2\), axes .* got \(6, 2, 2\)"):
+    with pytest.raises(ModelError, match=r"\(2, 2\) or \(2, 2, 2\), last axes .* got \(6, 2, 2\)"):
         hidden.children("x", 2, 2, potential=np.ones((6, 2, 2)))
 
 

@@ -82,7 +82,7 @@ def mapped(kind: PotentialKind) -> Forest:
     sizes = (6, 2) if kind == "child_of" else (2, 6)
     forest = forest_of(("top", None, 1, sizes[0]), ("low", "top", 3, sizes[1]), name="mapped")
     edge = replace(forest.edges["low"], kind=kind, rows=1)
-    data = {"top": np.ones((1, sizes[0])), edge.key: np.arange(6) % 2}
+    data = {"top": np.ones((1, sizes[0])), edge.key: np.arange(6)[None] % 2}
     return replace(forest, edges={"low": edge}, data=data)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import ghmpp as gh
 from ghmpp.models.forest import Forest
+from ghmpp.models.potentials import ChildOf
 from ghmpp.schedule.build import build_schedule
 from ghmpp.schedule.check import check_schedule
 from ghmpp.schedule.ir import (
@@ -23,7 +24,9 @@ from ghmpp.schedule.ir import (
     Readout,
     Schedule,
     Spread,
+    sources,
 )
+from ghmpp.schedule.passes import prune
 from tests.schedule.plans import digits, forest_of, islands, scenes
 from tests.strategies import models
 
@@ -120,3 +123,33 @@ def test_every_block_chooses_after_its_parent(how, semiring):
         edge = forest.edges.get(name)
         assert op.how == how
         assert op.parent == (None if edge is None else choices[edge.parent].out)
+
+
+def clique(children: int) -> Forest:
+    """A root of four states, and children that are functions of it."""
+    model = gh.Model()
+    root = model.root("clique", 4, prior=[1, 2, 3, 4])
+    for k in range(children):
+        root.children(f"v{k}", 1, 2, potential=ChildOf([0, k % 2, 1, 1]))
+    return model.forest()
+
+
+def test_children_that_are_functions_are_read_from_one_posterior_of_their_parent():
+    names = [f"v{k}" for k in range(6)]
+    schedule = build_schedule(clique(6), [("posterior", name) for name in names], names)
+
+    products = [op for op in schedule.ops if isinstance(op, Combine) and op.block == "clique"]
+    assert len(products) == 1
+    spread = {op.source for op in schedule.ops if isinstance(op, Spread)}
+    assert spread == {products[0].out}
+    joint = build_schedule(clique(6), [("edge", name) for name in names], names)
+    assert len([op for op in joint.ops if isinstance(op, Combine) and op.block == "clique"]) > 6
+
+
+def test_children_that_are_functions_say_nothing_unless_something_is_known_of_them():
+    schedule = build_schedule(clique(3), [("posterior", "clique")], ["v1"])
+    used = {value for op in prune(schedule).ops for value in sources(op)}
+
+    sent = [op for op in prune(schedule).ops if isinstance(op, Message)]
+    assert [op.edge for op in sent] == ["v1"]
+    assert sent[0].out in used

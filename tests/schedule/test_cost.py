@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from ghmpp.errors import ResourceError
-from ghmpp.schedule.cost import cost, last_use, physical_memory, require_memory
+from ghmpp.models.assembly import model_of
+from ghmpp.models.factors import Factor, Factors, Node
+from ghmpp.schedule.build import build_schedule
+from ghmpp.schedule.cost import cost, last_use, require_memory, require_results
 from ghmpp.schedule.ir import Schedule, results, sources
 from ghmpp.schedule.shapes import value_shapes
 from tests.schedule.plans import (
@@ -111,6 +115,15 @@ def test_treewidth_of_a_forest_is_1_and_of_single_variables_0() -> None:
     assert cost(lonely).treewidth == 0
 
 
+def test_treewidth_of_a_junction_tree_is_that_of_its_cliques() -> None:
+    table = np.ones((2, 2, 2))
+    graph = Factors("odd", {name: Node(2) for name in "abc"}, (Factor(tuple("abc"), table),))
+    schedule = build_schedule(model_of(graph).forest(), [("posterior", "a")], ["b"])
+
+    assert cost(schedule).treewidth == 2
+    assert "treewidth  2; largest block clique 0 (a, b, c), 1 x 8" in str(schedule)
+
+
 def test_last_use_is_the_last_reader() -> None:
     schedule = everything(scenes())
     last = last_use(schedule)
@@ -146,5 +159,35 @@ def test_the_limit_is_the_memory_of_the_machine() -> None:
 def test_where_the_system_does_not_say_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sysconf")
 
-    assert physical_memory() is None
     require_memory(denoiser(), batch=10**15)
+    require_results(denoiser(), batch=10**15)
+
+
+def test_a_smaller_batch_is_the_cure_where_one_row_fits() -> None:
+    schedule = denoiser()
+    limit = cost(schedule, batch=1).memory_bytes
+
+    with pytest.raises(ResourceError, match="use a smaller batch"):
+        require_memory(schedule, batch=2, limit_bytes=limit)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_where_one_row_does_not_fit_the_cure_is_to_ask_or_declare_less(batch: int) -> None:
+    schedule = denoiser()
+    limit = cost(schedule, batch=1).memory_bytes - 1
+
+    with pytest.raises(ResourceError, match=r"no smaller batch helps: ask for less .* or declare"):
+        require_memory(schedule, batch=batch, limit_bytes=limit)
+
+
+def test_results_alone_may_be_too_big() -> None:
+    with pytest.raises(ResourceError, match=r"results for a batch of .* need .* PiB.*fewer rows"):
+        require_results(denoiser(), batch=10**15)
+
+
+def test_draws_of_choices_are_results() -> None:
+    choices = plan(forest_of(("a", None, 1, 4)), [("choice", "a")], ["a"], choose="sample")
+
+    require_results(choices, batch=1000)
+    with pytest.raises(ResourceError, match=r"largest class: 'a' with 1 nodes of 4 states"):
+        require_results(choices, batch=1000, draws=10**12)

@@ -81,12 +81,12 @@ def test_pruning_changes_no_kept_result(data):
 
 
 @settings(max_examples=15)
-@given(data=st.data())
-def test_relaxing_changes_no_result(data):
+@given(data=st.data(), with_evidence=st.booleans())
+def test_relaxing_changes_no_result(data, with_evidence):
     model = data.draw(models(limit=500))
     observed = data.draw(evidence(model))
     normal = place_normalization(all_results(model.forest(), list(observed.logs)))
-    pruned = prune(normal, [key for key in normal.outputs if key[0] != "log_evidence"])
+    pruned = prune(normal, [k for k in normal.outputs if with_evidence or k[0] != "log_evidence"])
 
     relaxed = relax_normalization(pruned)
 
@@ -174,3 +174,28 @@ def test_pruning_leaves_nothing_unread():
 @pytest.mark.parametrize("keep", [[], [("posterior", "unknown")]])
 def test_nothing_kept_leaves_nothing(keep):
     assert prune(place_normalization(all_results(scenes(), ["part"])), keep).ops == ()
+
+
+def rules_of(ranks: int) -> Model:
+    """Two levels of rules with zeros, some of them written by several symbols."""
+    rng = np.random.default_rng(ranks)
+    shape = (3,) * (ranks + 1)
+    tables = [rng.uniform(size=shape) * (rng.random(shape) < 0.6) for _ in range(2)]
+    return gh.GHM(3, (ranks, ranks), [gh.Rules.from_table(table) for table in tables])
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_values_of_rules_are_not_rescaled_before_they_are_summed(ranks):
+    model = rules_of(ranks)
+    forest = model.forest()
+    wanted = [("posterior", name) for name in model.variables] + [("log_evidence", "")]
+    pruned = prune(place_normalization(build_schedule(forest, wanted, ["x2"])))
+    relaxed = relax_normalization(pruned)
+
+    check_schedule(relaxed)
+    rescaled = [{op.block for op in s.ops if isinstance(op, Normalize)} for s in (pruned, relaxed)]
+    assert rescaled[0] >= {"x1 rule", "x2 rule", "x1", "x0"}
+    assert rescaled[1].isdisjoint({"x1 rule", "x2 rule"})
+    assert rescaled[1] >= {"x1", "x0"}
+    seen = {"x2": np.log(np.random.default_rng(0).uniform(size=(4, ranks**2, 3)))}
+    assert_same(pruned, relaxed, seen)

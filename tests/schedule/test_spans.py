@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ from ghmpp.schedule.ir import (
     Spread,
 )
 from ghmpp.schedule.passes import place_normalization, prune, relax_normalization
-from ghmpp.schedule.spans import NODE_DECADES, Spans
+from ghmpp.schedule.spans import NODE_DECADES, Fall, Spans
 from tests.strategies import models
 from tests.tolerances import EXACT
 
@@ -192,3 +194,29 @@ def test_what_a_readout_multiplies_counts(kind):
             expected = sum(predicted[source].largest for source in op.sources) + 1.0
             assert predicted[op.out].largest == pytest.approx(expected)
             assert expected <= NODE_DECADES["float32"]
+
+
+@pytest.mark.parametrize("fall", [Fall(2.0, 5.0), Fall(1.5, math.inf), Fall.evenly(3.0)])
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_power_is_the_product_of_equal_factors(fall, count):
+    assert fall.times(count) == Fall.product([fall] * count)
+
+
+def test_number_of_children_costs_nothing():
+    star = gh.GHM(states=(2, 2), branching=(10**15,), tables=[np.ones((2, 2))])
+
+    assert Spans.of(star.forest()).peak_decades(u_net(star)) > 10**14
+
+
+def test_an_index_map_falls_by_its_longest_sum():
+    model = Model()
+    top = model.root("a", 5)
+    top.children("b", 2, 100, potential=gh.ParentOf(np.repeat(np.arange(5), 20)), prior=[1.0] * 100)
+    top.children("c", 1, 2, potential=gh.ChildOf([0, 0, 0, 1, 1]))
+    spans = Spans.of(model.forest())
+
+    assert spans.segments == {
+        "a->b": pytest.approx(np.log10(20)),
+        "a->c": pytest.approx(np.log10(3)),
+    }
+    assert spans.edge_decades() == pytest.approx(np.log10(20))

@@ -38,8 +38,8 @@ def two_trees(order: tuple[int, ...] | None = None) -> Forest:
     rng = np.random.default_rng(7)
     data = {
         "season": np.array([[0.3, 0.7, 0.5, 0.0]]),
-        "kind": np.array([0, 1, 1, 0]),
-        "detail": np.array([1, 3, 0, 1, 2]),
+        "kind": np.array([[0, 1, 1, 0]]),
+        "detail": np.array([[1, 3, 0, 1, 2]]),
         "day": rng.uniform(0.5, 2.0, (4, 2, 3)),
         "lone": np.array([[2.0, 1.0], [1.0, 4.0]]),
     }

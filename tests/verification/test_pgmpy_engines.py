@@ -15,6 +15,7 @@ from ghmpp.models.model import Model
 from ghmpp.verification import pgmpy_engines
 from ghmpp.verification.answers import Answer, compare
 from ghmpp.verification.enumeration import enumeration
+from ghmpp.verification.recursion import log_recursion
 from tests import strategies
 from tests.tolerances import PGMPY
 
@@ -77,7 +78,7 @@ def test_impossible_and_underflowing_rows_are_left_out(engine: Engine) -> None:
     model = GHM(states=(2, 2), branching=(2,), tables=[np.eye(2)])
     logs = np.zeros((3, 2, 2))
     logs[0] = [[0.0, -np.inf], [-np.inf, 0.0]]
-    logs[2] = [[0.0, -600.0], [-600.0, 0.0]]
+    logs[2] = [[0.0, -900.0], [-900.0, 0.0]]
 
     assert engine(model, {"x1": logs}).rows == [1]
 
@@ -116,3 +117,15 @@ def test_the_backend_of_the_user_comes_back() -> None:
         assert config.get_backend() == "torch"
     finally:
         config.set_backend("numpy")
+
+
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.__name__)
+def test_total_mass_beyond_float64_does_no_harm(engine: Engine) -> None:
+    table = np.array([[1e300, 1e299], [1e299, 1e300]])
+    model = GHM(states=(2, 2, 2), branching=(2, 2), tables=[table, table])
+    logs = {"x2": np.log([[[0.3, 0.7], [0.5, 0.5], [0.9, 0.1], [0.2, 0.8]]])}
+
+    answer = engine(model, logs)
+
+    expected = log_recursion(model.forest(), logs)
+    assert max(each.worst for each in compare(expected, answer)) < PGMPY

@@ -1,0 +1,1 @@
+"""File formats of other programs: each module turns text into factors, and factors into text."""
