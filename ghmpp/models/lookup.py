@@ -118,6 +118,8 @@ def _index(variable: VariableClass, lookup: Mapping[Hashable, int], value: objec
         return lookup[value]
     if value is None or type(value).__name__ == "NAType":  # the missing value of pandas
         return MISSING
+    if isinstance(value, bool | np.bool_) and not _names_are_indices(variable):
+        raise _unknown_state(variable, value)  # True is no position, least of all of "FALSE"
     number = float(value) if isinstance(value, Real) else math.inf
     if math.isnan(number) or number == MISSING:
         return MISSING
@@ -133,8 +135,24 @@ def _names_are_indices(variable: VariableClass) -> bool:
 
 
 def _has_numbers(variable: VariableClass) -> bool:
-    """Whether some names are numbers, so that a number cannot be an index."""
-    return any(isinstance(name, Number) for name in variable.states)
+    """Whether some names are numbers, so that a number cannot be an index.
+
+    A text that reads as a number counts, unless it is the number of its own place.
+    """
+    if isinstance(variable.states, range):
+        return True
+    return any(
+        isinstance(name, Number) or (isinstance(name, str) and _reads_otherwise(name, place))
+        for place, name in enumerate(variable.states)
+    )
+
+
+def _reads_otherwise(name: str, place: int) -> bool:
+    """Whether a text reads as a number other than ``place``."""
+    try:
+        return float(name) != place and math.isfinite(float(name))
+    except ValueError:
+        return False
 
 
 def _is_state(variable: VariableClass, value: object) -> bool:

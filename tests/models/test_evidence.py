@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+import ghmpp as gh
 from ghmpp.errors import EvidenceError
 from ghmpp.models.channels import Gaussian, Localization, LogLikelihood
 from ghmpp.models.evidence import read_evidence
@@ -461,3 +462,14 @@ def test_ragged_lists_are_refused():
 def test_observation_through_no_channel_is_refused():
     with pytest.raises(EvidenceError, match=r"digit: values need a channel"):
         Observation("values", np.zeros((1, 1))).log_likelihood(VARIABLES["digit"])
+
+
+@pytest.mark.parametrize(
+    ("states", "value"), [(["1", "2", "3"], 1), (["TRUE", "FALSE"], True), (["b", "a"], False)]
+)
+def test_what_reads_as_another_state_is_no_position(states, value):
+    model = gh.Model()
+    model.root("coin", states)
+
+    with pytest.raises(EvidenceError, match="is not a state"):
+        gh.infer(model, {"coin": [value]})
