@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import sys
-import warnings
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghmpp._files import replaced
-from ghmpp.errors import FormatError, QueryError
+from ghmpp.cli.tables import read_table
+from ghmpp.errors import QueryError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ghmpp.compiler import Program, Query
     from ghmpp.models.channels import Given
     from ghmpp.models.model import Model
@@ -116,7 +114,7 @@ def fit(arguments: Namespace) -> int:
     import ghmpp as gh
 
     model = _model(arguments)
-    data = _data(arguments.data)
+    data = read_table(arguments.data, model)
     fitted = gh.fit(
         model,
         data,
@@ -200,25 +198,6 @@ def _query(text: str) -> Query:
             "and log_evidence."
         )
     return kinds[kind](variable)
-
-
-def _data(path: Path) -> pd.DataFrame:
-    """The rows of a CSV file; empty cells are missing."""
-    import pandas as pd
-
-    try:
-        names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the head
-            frame = pd.read_csv(path, index_col=False)
-    except pd.errors.ParserWarning:
-        raise FormatError(f"{path}: a row has more cells than the first row has names.") from None
-    except ValueError as error:
-        raise FormatError(f"{path}: cannot be read as CSV ({error}).") from error
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise FormatError(f"{path}: has several columns {repeated.iloc[0]!r}; keep one of them.")
-    return frame
 
 
 def _emit(text: str, path: Path | None) -> None:

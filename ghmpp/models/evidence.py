@@ -68,7 +68,7 @@ def read_evidence(
     """
     parts: dict[str, dict[int | None, Observation]] = {}
     for key, value in _entries(evidence, variables, default).items():
-        variable, node = _find(key, variables)
+        variable, node = find_variable(key, variables)
         target = variable if node is None else replace(variable, name=str(key), nodes=1)
         if node in parts.setdefault(variable.name, {}):
             raise EvidenceError(f"evidence: {key!r} is given twice, by two names; keep one.")
@@ -105,7 +105,7 @@ def _columns(frame: Any, variables: Mapping[str, VariableClass]) -> dict[object,
     if repeated:
         raise EvidenceError(f"evidence: the data frame has several columns {repeated[0]!r}.")
     for name in names:
-        variable, node = _find(name, variables)
+        variable, node = find_variable(name, variables)
         if node is None and variable.nodes > 1:
             raise EvidenceError(
                 f"evidence: column {name!r} names a class with {variable.nodes} nodes; use one "
@@ -114,16 +114,19 @@ def _columns(frame: Any, variables: Mapping[str, VariableClass]) -> dict[object,
     return {name: frame[name].to_numpy() for name in names}
 
 
-def _find(key: object, variables: Mapping[str, VariableClass]) -> tuple[VariableClass, int | None]:
+def find_variable(
+    key: object, variables: Mapping[str, VariableClass]
+) -> tuple[VariableClass, int | None]:
     """The class that a name means, and the node (None for the whole class)."""
     if isinstance(key, str) and key in variables:
         return variables[key], None
     match = re.fullmatch(r"(.+)\[(\d+)\]", str(key))
     if match is None or match[1] not in variables:
-        close = get_close_matches(str(key), variables, n=1)
+        known = [name for name, each in variables.items() if not each.hidden]
+        close = get_close_matches(str(key), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise EvidenceError(
-            f"evidence: no variable {key!r}; the variables are: {', '.join(variables)}.{hint}"
+            f"evidence: no variable {key!r}; the variables are: {', '.join(known)}.{hint}"
         )
     variable, node = variables[match[1]], int(match[2])
     if node >= variable.nodes:

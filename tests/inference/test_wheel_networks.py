@@ -73,18 +73,18 @@ def test_posteriors_agree_with_pgmpy_and_with_another_triangulation(name):
     engine = gh.Inference(graph)
     names, rng = list(graph.nodes), np.random.default_rng(0)
     drawn = engine.sample(QUERIES)
+    states = {cpd.variable: cpd.state_names[cpd.variable] for cpd in given.cpds}
 
     def evidence(row, count):
-        observed = rng.choice(names, count, replace=False)
-        return {str(name): drawn[str(name)][row : row + 1, 0] for name in observed}
+        observed = [str(name) for name in rng.choice(names, count, replace=False)]
+        return {name: [states[name][drawn[name][row, 0]]] for name in observed}
 
-    states = {cpd.variable: cpd.state_names[cpd.variable] for cpd in given.cpds}
     compared = 0
     for row in range(QUERIES):
         seen = evidence(row, int(rng.integers(1, min(6, len(names)))))
         asked = str(rng.choice([name for name in names if name not in seen]))
         found = engine.posteriors(seen, classes=[asked])[asked][0]
-        named = {name: states[name][int(state[0])] for name, state in seen.items()}
+        named = {name: state for name, (state,) in seen.items()}
         try:
             with at_most(SECONDS):
                 truth = VariableElimination(given).query([asked], named, show_progress=False)
