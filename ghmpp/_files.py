@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,59 @@ def replaced(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` that takes its place if nothing fails.
+
+    What was in the old folder is gone then; whether that may be is for the caller to know.
+
+    Raises
+    ------
+    MissingFolderError
+        If the folder that it is to be in does not exist.
+    OSError
+        If the path is a file, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     target = Path(folder, "answers")
+    ...     with replaced_folder(target) as draft:
+    ...         _ = (draft / "first.txt").write_text("42")
+    ...     [each.name for each in target.iterdir()], len(list(target.parent.iterdir()))
+    (['first.txt'], 1)
+    """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; name a folder", str(path))
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise MissingFolderError(
+            f"{path}: the folder that it is to be in does not exist; make it first "
+            f"(mkdir -p {path.parent}), or choose another path."
+        )
+    token = secrets.token_hex(4)
+    draft, old = (target.with_name(f".{target.name}.{token}{end}") for end in ("", ".old"))
+    draft.mkdir()
+    try:
+        yield draft
+        for each in draft.iterdir():
+            with each.open("r+b") as file:
+                os.fsync(file.fileno())
+        if not target.exists():
+            draft.rename(target)
+            return
+        target.rename(old)
+        try:
+            draft.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def require_folder(path: Path) -> None:

@@ -2,117 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
-from ghmpp.errors import QueryError
+from ghmpp.approximation.bounds import plan_network
+from ghmpp.approximation.budgets import Budget
+from ghmpp.approximation.message import Construction
+from ghmpp.errors import QueryError, UsageError
 from ghmpp.models.channels import Given
 from ghmpp.models.convert import as_model
 from ghmpp.models.forest import Forest
 from ghmpp.models.grouping import group
 from ghmpp.models.model import Model
+from ghmpp.models.queries import Query, check_given, check_query, output_blocks
 from ghmpp.schedule.build import Output, build_schedule
 from ghmpp.schedule.domain import Precision, choose_domain
 from ghmpp.schedule.ir import Schedule, Semiring
 from ghmpp.schedule.passes import place_normalization, prune, relax_normalization
+from ghmpp.schedule.simplify import Simplified, simplified
 
 if TYPE_CHECKING:
-    from ghmpp.backends.network import ExactNetwork
-    from ghmpp.backends.symbolic import Assignment
-
-QueryKind = Literal["posterior", "mean", "log_evidence", "edge"]
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What a program answers: a kind, and the class of variables that it is about."""
-
-    kind: QueryKind
-    variable: str = ""
-
-
-def posterior(variable: str) -> Query:
-    """Posterior probabilities of the states of a class, (batch, nodes, states).
-
-    Parameters
-    ----------
-    variable
-        Name of the class; checked by :func:`compile`.
-
-    Returns
-    -------
-    Query
-        Answered by a tensor (batch, nodes, states), linear, summing to 1 over states; (batch,
-        states) for a class with one node.
-
-    Examples
-    --------
-    >>> posterior("digit")
-    Query(kind='posterior', variable='digit')
-    """
-    return Query("posterior", variable)
-
-
-def mean(variable: str) -> Query:
-    """Posterior means of the numeric state values of a class, (batch, nodes).
-
-    Parameters
-    ----------
-    variable
-        Name of the class; checked by :func:`compile`.
-
-    Returns
-    -------
-    Query
-        Answered by a tensor (batch, nodes), in the units of the state values; (batch,) for a
-        class with one node.
-
-    Examples
-    --------
-    >>> mean("pixel")
-    Query(kind='mean', variable='pixel')
-    """
-    return Query("mean", variable)
-
-
-def log_evidence() -> Query:
-    """Log probability (density, for continuous observations) of what is given, (batch,).
-
-    Returns
-    -------
-    Query
-        Answered by a tensor (batch,), natural log, float64; -inf for impossible evidence.
-
-    Examples
-    --------
-    >>> log_evidence()
-    Query(kind='log_evidence', variable='')
-    """
-    return Query("log_evidence")
-
-
-def edge(variable: str) -> Query:
-    """Joint posterior of each variable of a class and its parent.
-
-    Parameters
-    ----------
-    variable
-        Name of the class, the children; checked by :func:`compile`.
-
-    Returns
-    -------
-    Query
-        Answered by a tensor (batch, nodes with a parent, parent states, states), linear; (batch,
-        parent states, states) for a class with one node.
-
-    Examples
-    --------
-    >>> edge("pixel")
-    Query(kind='edge', variable='pixel')
-    """
-    return Query("edge", variable)
+    from ghmpp.backends.network import Network
+    from ghmpp.backends.symbolics.program import SymbolicProgram
 
 
 def schedule_for(
@@ -123,31 +37,28 @@ def schedule_for(
     semiring: Semiring = "sum",
     choose: Literal["argmax", "sample"] = "argmax",
     dtype: Precision = "float64",
+    cavities: bool = False,
 ) -> Schedule:
     """Build, normalise, prune and choose the number domain: the schedule that is run.
 
     ``outputs`` are pairs (kind, class), see :class:`ghmpp.schedule.ir.Readout`; a class stands
     for all of its blocks. Of a grouped forest, ``outputs`` and ``observed`` name the original
-    classes.
+    classes. With ``cavities`` nothing is read off the whole belief of its parent: what a parent
+    says excludes what it heard from the same child, which is how errors are followed.
     """
     if forest.grouping is not None:
         home = {name: found for name, (found, _) in forest.grouping.members.items()}
         outputs = list(dict.fromkeys((kind, home.get(name, "")) for kind, name in outputs))
         observed = sorted({home[name] for name in observed})
     wanted = [
-        (kind, block) for kind, name in outputs for block in _output_blocks(forest, kind, name)
+        (kind, block) for kind, name in outputs for block in output_blocks(forest, kind, name)
     ]
-    built = build_schedule(forest, wanted, observed, semiring=semiring, choose=choose)
-    return choose_domain(relax_normalization(prune(place_normalization(built))), dtype)
-
-
-def _output_blocks(forest: Forest, kind: str, name: str) -> list[str]:
-    if kind == "log_evidence":
-        return [""]
-    names = [block.name for block in forest.class_blocks(name)]
-    if kind == "unary_counts":
-        return [block for block in names if forest.blocks[block].unary is not None]
-    return [block for block in names if kind not in ("edge", "counts") or block in forest.edges]
+    pairs: list[Output] = []
+    if cavities:  # of edges, the cavities are read
+        pairs = [("edge", block) for _, block in wanted if block in forest.edges]
+    built = build_schedule(forest, [*wanted, *pairs], observed, semiring=semiring, choose=choose)
+    pruned = prune(place_normalization(built), wanted)
+    return choose_domain(relax_normalization(pruned), dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,29 +75,49 @@ class Program:
         What is observed, and through which channel, in the order of the network's inputs.
     schedule
         The plan; ``print(program.schedule)`` is a report.
+    simplified
+        What simplification saved, with the smaller forest; None where it was not asked for.
     """
 
     model: Model
     queries: tuple[Query, ...]
     given: tuple[Given, ...]
     schedule: Schedule
+    simplified: Simplified | None = None
 
     def network(
         self,
-        family: Literal["exact"] = "exact",
+        family: Literal["exact", "relu", "trainable"] = "exact",
         *,
-        dtype: Precision = "float64",
+        delta: float | None = None,
+        width: int | None = None,
+        budget: Budget = "equal-width",
+        construction: Construction = "tight",
+        evidence_span: float = math.inf,
+        log_odds: bool = True,
+        init: Literal["random", "relu"] = "random",
+        seed: int = 0,
+        dtype: Precision | None = None,
         device: str = "cpu",
         chunk: int | None = None,
-    ) -> ExactNetwork:
+    ) -> Network:
         """Emit the network of this program, a :class:`torch.nn.Module`.
 
         Parameters
         ----------
         family
-            "exact": the message layers are the potentials themselves.
+            "exact": the message layers are the potentials themselves. "relu": each is a small
+            ReLU network, and ``network.certificate`` says how far the answer can be from the
+            exact one. "trainable": the same with free weights.
+        delta, width
+            "relu", and "trainable" with ``init="relu"``: wished error (default 0.01), or units
+            per hidden layer instead. Other "trainable": ``width``, by default 64.
+        budget, construction, evidence_span, log_odds
+            Of ReLU nets, see :func:`ghmpp.bounds`.
+        init, seed
+            How weights of "trainable" start: drawn with ``seed``, or as those of "relu".
         dtype
-            Precision of parameters and results.
+            Precision of parameters and results; float64 for "exact", float32 for others.
         device
             Where the parameters live, e.g. "cpu" or "cuda".
         chunk
@@ -197,28 +128,98 @@ class Program:
         ModelError
             If tables are free or symbols have no value.
         QueryError
-            If the family or the precision is unknown, or ``chunk`` is below 1.
+            If an argument is unknown, out of range or of another family, the error is out of
+            reach, no finite network exists, or nets are wanted of several queries or of one that
+            is no posterior or mean.
+        ResourceError
+            If it does not fit into memory.
+
+        Examples
+        --------
+        >>> import ghmpp as gh
+        >>> table = [[3.0, 1.0], [1.0, 2.0]]
+        >>> model = gh.GHM(states=2, branching=(2, 2), tables=[table, table])
+        >>> net = gh.compile(model, gh.posterior("x0"), given="x2").network("relu", delta=0.01)
+        >>> net.certificate.bound <= 0.01
+        True
         """
-        from ghmpp.backends.network import ExactNetwork
+        from ghmpp.backends.emit import Emitter
+        from ghmpp.backends.origin import Origin
         from ghmpp.backends.prepare import torch_precision
 
-        if family != "exact":
-            raise QueryError(f"network: unknown family {family!r}; known: 'exact'.")
         self.model.require_complete()
-        return ExactNetwork(
-            self.schedule,
-            dtype=torch_precision(dtype),
-            device=device,
-            chunk=chunk,
-            given=self.given,
-            answers=tuple((query.kind, query.variable) for query in self.queries),
+        options = (delta, width, budget, construction, evidence_span)
+        _check_family(family, init, dict(zip(_PLANNING, options, strict=True)))
+        precision: Precision = dtype or ("float64" if family == "exact" else "float32")
+        answers = tuple((query.kind, query.variable) for query in self.queries)
+        arguments = {
+            "family": family,
+            **dict(zip(_PLANNING, options, strict=True)),
+            "log_odds": log_odds,
+            "init": init,
+            "seed": seed,
+            "dtype": precision,
+        }
+        simplify = self.simplified is not None
+        origin = Origin(self.model, self.queries, self.given, simplify, arguments)
+        emitter = Emitter(
+            self.schedule, self.given, answers, torch_precision(precision), device, chunk, origin
+        )
+        if family == "exact":
+            return emitter.exact()
+        if any(query.kind == "log_evidence" for query in self.queries):
+            raise QueryError(
+                "network: nets say messages up to a constant, and so know no log_evidence; ask "
+                "the family 'exact' for it, or others for posteriors and means."
+            )
+        if family == "trainable" and init == "random":
+            return emitter.random(64 if width is None else width, seed)
+        if len(self.queries) > 1:
+            raise QueryError("network: nets are planned for one query; compile one at a time.")
+        plan = plan_network(
+            self.model if self.simplified is None else self.simplified.forest,
+            self.queries[0],
+            self.given,
+            delta=delta,
+            width=width,
+            budget=budget,
+            evidence_span=evidence_span,
+            dtype=precision,
+            log_odds=log_odds,
+            construction=construction,
+        )
+        emitter = replace(emitter, schedule=self._planned())
+        return emitter.relu(plan) if family == "relu" else emitter.unfrozen(plan)
+
+    def _planned(self) -> Schedule:
+        """The schedule in which every message is one that nets are planned for."""
+        return schedule_for(
+            self.schedule.forest,
+            [(query.kind, query.variable) for query in self.queries],
+            [item.variable for item in self.given],
+            dtype=self.schedule.domain.dtype if self.schedule.domain else "float64",
+            cavities=True,
         )
 
-    def symbolic(self) -> Sequence[Assignment]:
-        """One named sympy assignment per message, see :mod:`ghmpp.backends.symbolic`."""
-        from ghmpp.backends.symbolic import symbolic
+    def __call__(self, *inputs: object, **options: object) -> Never:
+        """Refused: a program is a plan, and its network is what runs."""
+        raise UsageError(
+            "a program is a plan and does not run; make its network, which does: "
+            "network = program.network(); network(x)."
+        )
 
-        return symbolic(self.schedule)
+    def symbolic(self) -> SymbolicProgram:
+        """Formulas: one named assignment per message, and LaTeX, numpy, torch and C code.
+
+        See :class:`~ghmpp.backends.symbolics.program.SymbolicProgram`.
+        """
+        from ghmpp.backends.symbolics.program import SymbolicProgram
+
+        return SymbolicProgram(
+            self.schedule,
+            tuple((query.kind, query.variable) for query in self.queries),
+            tuple(item.variable for item in self.given),
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.schedule._repr_html_()}"
@@ -231,15 +232,17 @@ class Program:
         return (
             f"Program {self.model.name!r}: {answers} given {given or 'nothing'}; "
             f"{len(self.schedule.ops)} instructions"
+            + (f"; simplified: {self.simplified.summary}" if self.simplified else "")
         )
 
 
 def compile(
     model: object,
     query: Query | Sequence[Query],
-    given: str | Given | Sequence[str | Given] = (),
+    given: Hashable | Sequence[Hashable] = (),
     *,
     dtype: Precision = "float64",
+    simplify: bool = False,
 ) -> Program:
     """Compile a model into the program that answers queries about it.
 
@@ -250,9 +253,15 @@ def compile(
     query
         What to answer: :func:`posterior`, :func:`mean`, :func:`edge`, :func:`log_evidence`.
     given
-        What is observed: names of classes (states) or ``noisy(...)``, ``localized(...)``.
+        What is observed: names of classes (states) or ``noisy(...)``, ``localized(...)``; nodes
+        of a graph that are no strings in a list.
     dtype
         Precision for which the schedule's number domain is stated.
+    simplify
+        Whether to sum beforehand what this question does not need, see
+        :func:`ghmpp.schedule.simplify.simplified`: the same answers from fewer operations and
+        smaller networks. Classes that are neither asked about nor given may disappear, and
+        potentials are no longer the declared ones.
 
     Returns
     -------
@@ -275,9 +284,8 @@ def compile(
     Program 'ghm': posterior(x0) given x1; 4 instructions
     """
     model = as_model(model)
-    queries = (query,) if isinstance(query, (Query, str)) else tuple(query)
-    items = (given,) if isinstance(given, (str, Given)) else tuple(given)
-    observed = tuple(Given(item) if isinstance(item, str) else item for item in items)
+    queries: tuple[Query, ...] = _listed(query)
+    observed = tuple(g if isinstance(g, Given) else Given(str(g)) for g in _listed(given))
     forest = model.forest()
     if not queries:
         raise QueryError("compile: nothing is asked; pass at least one query.")
@@ -287,34 +295,26 @@ def compile(
                 f"compile: a query must be gh.posterior(...), gh.mean(...), gh.edge(...) or "
                 f"gh.log_evidence(), got {asked!r}."
             )
-        _check_query(forest, asked)
+        check_query(forest, asked)
     _refuse_repeats("query", [f"{asked.kind}({asked.variable})" for asked in queries])
     _refuse_repeats("given", [item.variable for item in observed])
     for item in observed:
-        _check_class(forest, "given", item.variable)
-        if item.channel is not None and forest.variables[item.variable].values is None:
-            raise QueryError(
-                f"given {item.variable!r}: a channel needs numeric state values; declare "
-                f"values= for {item.variable!r}."
-            )
+        check_given(forest, item)
     outputs = [(asked.kind, asked.variable) for asked in queries]
     names = [item.variable for item in observed]
-    schedule = schedule_for(group(forest), outputs, names, dtype=dtype)
-    return Program(model, queries, observed, schedule)
+
+    def plan(forest: Forest) -> Schedule:
+        return schedule_for(group(forest), outputs, names, dtype=dtype)
+
+    found = simplified(forest, outputs, names, plan) if simplify else None
+    schedule = plan(forest if found is None else found.forest)
+    return Program(model, queries, observed, schedule, found)
 
 
-def _check_query(forest: Forest, query: Query) -> None:
-    if query.kind == "log_evidence":
-        return
-    _check_class(forest, query.kind, query.variable)
-    variable = forest.variables[query.variable]
-    if query.kind == "mean" and variable.values is None:
-        raise QueryError(
-            f"mean: the states of {query.variable!r} have no numeric values; declare values=, "
-            "or ask for the posterior."
-        )
-    if query.kind == "edge" and not _output_blocks(forest, "edge", query.variable):
-        raise QueryError(f"edge: {query.variable!r} is a root and has no parent.")
+def _listed(given: Any) -> tuple[Any, ...]:
+    """One or several as a tuple; a name is one."""
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return tuple(given) if several else (given,)
 
 
 def _refuse_repeats(where: str, names: Sequence[str]) -> None:
@@ -323,7 +323,30 @@ def _refuse_repeats(where: str, names: Sequence[str]) -> None:
         raise QueryError(f"{where}: {repeated[0]} is listed twice; list it once.")
 
 
-def _check_class(forest: Forest, where: str, name: str) -> None:
-    if name not in forest.variables:
-        known = ", ".join(forest.variables)
-        raise QueryError(f"{where}: unknown class {name!r}; the model has {known}.")
+FAMILIES = ("exact", "relu", "trainable")
+STARTS = ("random", "relu")
+# Options of nets that are planned, and what they are when nobody asks.
+_PLANNING: Mapping[str, object] = {
+    "delta": None,
+    "width": None,
+    "budget": "equal-width",
+    "construction": "tight",
+    "evidence_span": math.inf,
+}
+
+
+def _check_family(family: str, init: str, options: Mapping[str, object]) -> None:
+    """Refuse unknown families, and options that a family does not have."""
+    for what, found, known in (("family", family, FAMILIES), ("init", init, STARTS)):
+        if found not in known:
+            names = ", ".join(map(repr, known))
+            raise QueryError(f"network: unknown {what} {found!r}; known: {names}.")
+    if family == "relu" or (family, init) == ("trainable", "relu"):
+        return
+    allowed = ("width",) if family == "trainable" else ()
+    for name, value in options.items():
+        if value != _PLANNING[name] and name not in allowed:
+            raise QueryError(
+                f"network: {name}= is for nets that stand for messages: family 'relu', or "
+                f"'trainable' with init='relu'; this one is {family!r}."
+            )

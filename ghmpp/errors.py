@@ -7,6 +7,10 @@ class GhmppError(Exception):
     """Root of every error that ghmpp raises on purpose."""
 
 
+class UsageError(GhmppError, TypeError):
+    """Something is used as what it is not: a number as a text, or a program as a function."""
+
+
 class ModelError(GhmppError, ValueError):
     """A declared model is wrong or incomplete: shapes, names, tables, structure."""
 
@@ -73,8 +77,16 @@ class FormatError(GhmppError, ValueError):
         self.column = column
 
 
+class CertificateError(GhmppError, ValueError):
+    """A certificate cannot be made, or belongs to another model or other tensors; says where."""
+
+
 class MissingFolderError(GhmppError, FileNotFoundError):
     """A file is to be written into a folder that does not exist."""
+
+
+class FolderExistsError(GhmppError, FileExistsError):
+    """A folder is to be written where one with other content is."""
 
 
 class ConversionError(GhmppError, ValueError):
@@ -82,7 +94,7 @@ class ConversionError(GhmppError, ValueError):
 
 
 class LearningError(GhmppError, RuntimeError):
-    """A fit breaks its own rules, such as an objective that falls: a bug in ghmpp."""
+    """Learning cannot go on: training diverged, or a fit broke its own rules (a bug in ghmpp)."""
 
 
 class ScheduleError(GhmppError, RuntimeError):
@@ -91,6 +103,14 @@ class ScheduleError(GhmppError, RuntimeError):
 
 class VerificationError(GhmppError, AssertionError):
     """An engine disagrees with an independent one; the message is the whole report."""
+
+
+class ParityError(VerificationError):
+    """An exported file disagrees with its network by more than is allowed."""
+
+
+class DenoiserError(GhmppError, ValueError):
+    """A denoiser is none: wrong shapes, NaN, or means that follow another noise convention."""
 
 
 class MissingDependencyError(GhmppError, ImportError):

@@ -17,6 +17,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ghmpp.errors import ModelError
 from ghmpp.models.channels import Gaussian, Localization
 from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.models.forest import VariableClass
@@ -392,3 +393,38 @@ def joint_weights(graph: Factors) -> Array:
         kept = [size if name in scope else 1 for name, size in zip(names, sizes, strict=True)]
         total = total * np.transpose(table, order).reshape(kept)
     return total
+
+
+@st.composite
+def redundant_models(draw: Draw, *, limit: int = LIMIT, zeros: bool = True) -> Model:
+    """Models in which some tables have rank one, some states are copies, some rows sum to 1.
+
+    Copies of a state are equal up to a scale in all tables that touch the class.
+    """
+    model = draw(st.one_of(models(limit=limit, zeros=zeros, maps=False), chain_models(limit=limit)))
+    forest, rng = model.forest(), np.random.default_rng(draw(st.integers(0, 10_000)))
+    copied = {
+        name: np.where(rng.random(len(each.states)) < 0.5, 0, np.arange(len(each.states)))
+        if draw(st.booleans())
+        else np.arange(len(each.states))
+        for name, each in forest.variables.items()
+    }
+    stacks: dict[str, Array] = {}
+    for name, edge in forest.edges.items():
+        rows, columns = (copied[forest.blocks[each].variable] for each in (edge.parent, name))
+        stack = stacks.get(edge.key, forest.data[edge.key])[:, rows][:, :, columns]
+        kind = draw(st.sampled_from(["as it is", "rank one", "conditional", "scaled"]))
+        if kind == "rank one":
+            stack = stack.sum(axis=2, keepdims=True) * stack.sum(axis=1, keepdims=True)
+        if kind == "conditional":
+            sums = stack.sum(axis=2, keepdims=True)
+            stack = np.divide(stack, sums, out=stack.copy(), where=sums > 0)
+        if kind == "scaled":
+            stack = stack * np.exp(rng.normal(size=(len(stack), 1, stack.shape[2])))
+        stacks[edge.key] = np.where(stack.any(axis=(1, 2), keepdims=True), stack, 1.0)
+    changed = model.with_tables(stacks)
+    try:
+        changed.log_partition()
+    except ModelError:  # what was copied had no mass
+        return model
+    return changed

@@ -11,9 +11,10 @@ import sympy as sp
 import torch
 
 import ghmpp as gh
-from ghmpp.compiler import Query, schedule_for
-from ghmpp.errors import ModelError, QueryError
+from ghmpp.compiler import schedule_for
+from ghmpp.errors import ModelError, QueryError, UsageError
 from ghmpp.models.model import Model
+from ghmpp.models.queries import Query
 from ghmpp.schedule.check import check_schedule
 from ghmpp.schedule.ir import Evidence, Message
 
@@ -70,6 +71,11 @@ class TestQueries:
         with pytest.raises(QueryError, match=words):
             gh.compile(model, query)
 
+    def test_one_that_is_none_is_refused(self):
+        for wrong in (5, "x0", None, [gh.posterior("x0"), 5]):
+            with pytest.raises(QueryError, match=r"a query must be gh\.posterior"):
+                gh.compile(REGULAR, wrong)
+
 
 class TestGiven:
     @pytest.mark.parametrize("given", ["x2", ["x2"], gh.noisy("x2", sigma=1.0), ()], ids=repr)
@@ -96,6 +102,14 @@ class TestGiven:
 
 
 class TestPrograms:
+    def test_a_program_is_no_function(self):
+        program = gh.compile(REGULAR, gh.posterior("x0"), given="x2")
+
+        with pytest.raises(
+            UsageError, match=r"does not run; .* program\.network\(\); network\(x\)"
+        ):
+            program(torch.zeros(1, 6))
+
     def test_only_the_root_is_a_convnet_and_the_leaves_are_a_unet(self):
         convnet = gh.compile(REGULAR, gh.posterior("x0"), given="x2").schedule
         unet = gh.compile(REGULAR, gh.mean("x2"), given="x2").schedule

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
 import pytest
 
-from ghmpp._files import replaced
+from ghmpp._files import replaced, replaced_folder
 from ghmpp.errors import MissingFolderError
 
 
@@ -98,3 +99,54 @@ def test_threads_write_the_same_file_without_meeting(tmp_path):
 
     assert target.read_text() in texts
     assert list(tmp_path.iterdir()) == [target]
+
+
+class TestFolders:
+    def test_failure_leaves_the_last_good_folder_and_no_draft(self, tmp_path):
+        target = tmp_path / "results"
+        target.mkdir()
+        (target / "1.txt").write_text("good")
+
+        def interrupted():
+            with replaced_folder(target) as draft:
+                (draft / "2.txt").write_text("half")
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+
+        assert (target / "1.txt").read_text() == "good"
+        assert list(tmp_path.iterdir()) == [target]
+
+    def test_the_new_folder_has_nothing_of_the_old_one(self, tmp_path):
+        target = tmp_path / "results"
+        for name in ("1.txt", "2.txt"):
+            with replaced_folder(target) as draft:
+                (draft / name).write_text(name)
+
+        assert [each.name for each in target.iterdir()] == ["2.txt"]
+        assert list(tmp_path.iterdir()) == [target]
+
+    def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
+        self, tmp_path, monkeypatch
+    ):
+        target = tmp_path / "results"
+        with replaced_folder(target) as draft:
+            (draft / "1.txt").write_text("good")
+        rename = Path.rename
+
+        def refused(path, new):
+            if new == target and not path.name.endswith(".old"):
+                raise PermissionError("no")
+            return rename(path, new)
+
+        monkeypatch.setattr(Path, "rename", refused)
+        with pytest.raises(PermissionError), replaced_folder(target) as draft:
+            (draft / "2.txt").write_text("new")
+
+        assert [each.name for each in target.iterdir()] == ["1.txt"]
+        assert list(tmp_path.iterdir()) == [target]
+
+    def test_a_missing_folder_above_is_named_with_the_cure(self, tmp_path):
+        with pytest.raises(MissingFolderError, match=r"does not exist; make it first \(mkdir -p"):
+            replaced_folder(tmp_path / "missing" / "results").__enter__()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import runpy
 from pathlib import Path
 
 import pytest
+
+import ghmpp as gh
 
 README = Path(__file__).parents[1] / "README.md"
 PRINTED = {
@@ -31,6 +34,33 @@ def test_the_tour_runs_and_prints_what_it_says(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     for expected, what in PRINTED.items():
         assert expected in printed, what
+
+
+def test_every_public_name_is_listed_with_what_its_docstring_says():
+    table = table_of_names()
+
+    shown = README.read_text(encoding="utf-8")
+    assert table in shown, f"the table of names in README.md has to be:\n\n{table}"
+
+
+def table_of_names() -> str:
+    """The public names of ghmpp and the first lines of their docstrings, as in the README."""
+    rows = [
+        f"| `gh.{name}` | {first_line(getattr(gh, name))} |"
+        for name in sorted(gh.__all__, key=lambda name: (name.lower(), name))
+        if name != "__version__"
+    ]
+    return "\n".join(["| name | what it is |", "|---|---|", *rows])
+
+
+def first_line(thing: object) -> str:
+    """The first sentence of a docstring, in Markdown."""
+    text = (inspect.getdoc(thing) or "").partition("\n\n")[0].replace("\n", " ")
+    return (
+        re.sub(r":\w+:`~?(?:[\w.]*\.)?(\w+)`", r"`\1`", text)
+        .replace("``", "`")
+        .replace("<", "&lt;")
+    )
 
 
 def test_every_link_of_the_readme_exists():

@@ -21,3 +21,11 @@ SEARCH = 1e-5
 # Posteriors averaged over 8 draws of random rules, against their mean field in the limit of many
 # symbols; at 16 and 32 symbols.
 MEAN_FIELD = 0.03
+# The same nets as convolutions, float32: sums of the same numbers in another order.
+CONVOLUTIONS = 1e-6
+# An exported network in float32 against the network itself: logarithms have other roundings.
+EXPORTED_SINGLE = 5e-6
+# Tweedie's identity: central differences of order 4, step 1e-3, of a log density, float64.
+TWEEDIE = 1e-8
+# Tables after a few dozen steps of a gradient, against their optimum in closed form.
+TRAINED = 5e-3

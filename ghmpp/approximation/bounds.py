@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
-from typing import Literal, Protocol
+from typing import Literal
 
-import numpy as np
-
-from ghmpp._arrays import FloatArray, IntArray
-from ghmpp.approximation.budgets import (
-    BUDGETS,
-    LARGEST_WIDTH,
-    Budget,
-    certify,
-    choose_widths,
-)
+from ghmpp.approximation.asked import Asked, Problem, Query, check_options, find_problem
+from ghmpp.approximation.budgets import Budget, Widths, certify, choose_widths
+from ghmpp.approximation.derive import derive, guaranteed, rounded, rounded_up
 from ghmpp.approximation.layers import describe_layers
-from ghmpp.approximation.message import ROUNDOFF
-from ghmpp.approximation.paper import largest_entry, theorem_3_width, theorem_6_width
-from ghmpp.approximation.propagate import Domain, propagate
+from ghmpp.approximation.message import Construction
+from ghmpp.approximation.paper import (
+    largest_entry,
+    paper_widths,
+    require_theorem,
+    theorem_width,
+)
+from ghmpp.approximation.propagate import LOWEST, Domain, Propagated, propagate
 from ghmpp.approximation.report import Assumed, Bounds
-from ghmpp.approximation.routes import Routes, find_routes
-from ghmpp.errors import QueryError
-from ghmpp.models.channels import Gaussian, Given
-from ghmpp.models.convert import as_model
+from ghmpp.approximation.routes import Routes
+from ghmpp.approximation.weights import layer_weights
+from ghmpp.errors import QueryError, ResourceError
+from ghmpp.models.channels import Given
 from ghmpp.models.forest import Forest
-from ghmpp.models.grouping import group
 
 DEFAULT_DELTA = 1e-2
+Precision = Literal["float32", "float64", "real"]
 
 
-class Asked(Protocol):
-    """What a query says: ``gh.posterior(...)`` and ``gh.mean(...)`` do."""
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkPlan:
+    """The nets of a ReLU network, before any of them is made.
+
+    Parameters
+    ----------
+    problem
+        The messages that the query needs.
+    propagated
+        Sizes and errors of the nets of each message.
+    bounds
+        The same as a report.
+    """
+
+    problem: Problem
+    propagated: Propagated
+    bounds: Bounds
 
     @property
-    def kind(self) -> str: ...
+    def forest(self) -> Forest:
+        """The forest of the messages, with classes that were discovered."""
+        return self.problem.forest
+
     @property
-    def variable(self) -> str: ...
+    def routes(self) -> Routes:
+        """The messages."""
+        return self.problem.routes
+
+    @property
+    def asked(self) -> Query:
+        """The query."""
+        return self.problem.asked
 
 
 def bounds(
@@ -51,8 +73,9 @@ def bounds(
     given: str | Given | Sequence[str | Given] | None = None,
     budget: Budget = "equal-width",
     evidence_span: float = math.inf,
-    dtype: Literal["float32", "float64", "real"] = "float64",
+    dtype: Precision = "float64",
     log_odds: bool = True,
+    construction: Construction = "tight",
 ) -> Bounds:
     r"""Width of a ReLU network for a wished error, or guaranteed error at a given width.
 
@@ -92,6 +115,8 @@ def bounds(
     log_odds
         Whether messages between two-state variables may be one function of their log-odds, which
         is narrower than nets for exp and log.
+    construction
+        "tight", or "paper" for the nets of arXiv:2404.18444 with their errors repaired.
 
     Returns
     -------
@@ -101,9 +126,9 @@ def bounds(
     Raises
     ------
     QueryError
-        If the query, ``given``, ``delta``, ``width``, ``budget``, ``dtype`` or ``evidence_span``
-        is wrong, the width is too small for any net, ``delta`` is out of reach, or no finite
-        network exists because evidence without bound meets zeros.
+        If the query, ``given``, ``delta``, ``width``, ``budget``, ``dtype``, ``evidence_span``
+        or ``construction`` is wrong, the width is too small for any net, ``delta`` is out of
+        reach, or no finite network exists because evidence without bound meets zeros.
     ModelError, ConversionError
         If the model is not complete, or cannot be converted.
 
@@ -116,155 +141,114 @@ def bounds(
     >>> found.width, found.paper_width
     (34, 388800)
     """
-    model = as_model(model)
-    model.require_complete()
-    forest = model.forest()
-    asked = _Query.read(forest, query)
-    observed = _read_given(forest, given, noisy=asked.kind == "mean")
-    _check_options(delta, width, budget, dtype, evidence_span)
+    return plan_network(
+        model,
+        query,
+        given,
+        delta=delta,
+        width=width,
+        budget=budget,
+        evidence_span=evidence_span,
+        dtype=dtype,
+        log_odds=log_odds,
+        construction=construction,
+    ).bounds
+
+
+def plan_network(
+    model: object,
+    query: Asked | str,
+    given: str | Given | Sequence[str | Given] | None = None,
+    *,
+    delta: float | None = None,
+    width: int | None = None,
+    budget: Budget = "equal-width",
+    evidence_span: float = math.inf,
+    dtype: Precision = "float64",
+    log_odds: bool = True,
+    construction: Construction = "tight",
+) -> NetworkPlan:
+    """The nets that a query needs, sized; parameters and errors are those of :func:`bounds`."""
+    domain = Domain(evidence_span, dtype, log_odds, construction)
+    check_options(delta, width, budget, domain)
     if width is None and delta is None:
         delta = DEFAULT_DELTA
-    grouped = group(forest)
-    domain = Domain(evidence_span, dtype, log_odds)
-    hard = [item.variable for item in observed if item.channel is None]
-    routes = find_routes(
-        grouped,
-        [block.name for block in grouped.class_blocks(_home(grouped, asked.variable))],
-        {_home(grouped, item.variable) for item in observed},
-        symbols={_home(grouped, name) for name in hard} if math.isinf(evidence_span) else (),
-    )
-    asked = asked.on(grouped)
-    if delta is not None:
-        widths = choose_widths(routes, delta, budget, domain, asked.answer)
+    problem = find_problem(model, query, given, domain)
+    if delta is not None and construction == "paper":
+        widths = paper_widths(problem, delta, budget)
+    elif delta is not None:
+        widths = _derivable_widths(problem, delta, budget)
     else:
         assert width is not None
-        widths = dict.fromkeys(routes.layers, width)
-        _require_wide(routes, domain, width, asked)
-    found = propagate(routes, widths, domain)
+        if construction == "paper":
+            require_theorem(problem)
+        widths = dict.fromkeys(problem.routes.layers, width)
+        _require_wide(problem, width)
+    found = propagate(problem.routes, widths, domain)
     assert found is not None
-    bound = asked.answer(found.beliefs)
-    layers = describe_layers(routes, found)
-    theorem, paper = _paper(forest, asked, observed, delta or bound)
+    chosen = budget if delta is not None else "given"
+    return NetworkPlan(problem, found, describe(problem, found, delta, chosen))
+
+
+def _derivable_widths(problem: Problem, delta: float, budget: Budget) -> Widths:
+    """Widths whose nets, once their weights are rounded, can still be proved to be as good."""
+    domain, wished = problem.domain, delta
+    while True:
+        widths = choose_widths(problem.routes, wished, budget, domain, problem.asked.answer)
+        found = propagate(problem.routes, widths, domain)
+        if found is None or domain.dtype == "real":
+            return widths
+        try:
+            made = layer_weights(problem.forest, found.steps)
+        except ResourceError:  # such a network can be spoken of, but not made here
+            return widths
+        _, layers = rounded(made, domain.dtype)
+        reached = rounded_up(guaranteed(problem, derive(problem, layers)))
+        if not reached > delta:
+            return widths
+        if math.isinf(reached):
+            raise QueryError(
+                f"bounds: {domain.dtype} cannot hold the weights of these networks, whose tables "
+                "have entries of too different sizes; take a finer dtype."
+            )
+        wished *= delta / reached * (1 - 1e-6)
+
+
+def describe(problem: Problem, found: Propagated, delta: float | None, budget: str) -> Bounds:
+    """The report of a network whose errors are known.
+
+    Parameters
+    ----------
+    problem, found
+        What is asked, and the errors of its messages.
+    delta, budget
+        The error that was asked for, and how widths were chosen.
+    """
+    bound = problem.asked.answer(found.beliefs)
+    theorem, paper = theorem_width(problem, delta or bound)
     return Bounds(
-        model.name,
-        f"{asked.kind}({asked.variable})",
-        tuple(item.variable for item in observed),
+        problem.model,
+        f"{problem.asked.kind}({problem.asked.variable})",
+        tuple(item.variable for item in problem.observed),
         bound,
         delta,
-        budget if delta is not None else "given",
-        dtype,
-        layers,
-        _assumptions(forest, evidence_span, hard, observed, dtype),
+        budget,
+        problem.domain.dtype,
+        describe_layers(problem.routes, found),
+        _assumptions(problem),
         theorem,
         paper,
+        problem.domain.construction,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """What is asked, and how span errors of beliefs become errors of it."""
-
-    kind: str
-    variable: str
-    value_range: float
-    nodes: IntArray | None = None
-
-    @staticmethod
-    def read(forest: Forest, query: Asked | str) -> _Query:
-        kind, name = (
-            ("posterior", query) if isinstance(query, str) else (query.kind, query.variable)
-        )
-        if kind not in ("posterior", "mean"):
-            raise QueryError(
-                f"bounds: there is no bound for the query {kind!r}; ask gh.posterior(...) or "
-                "gh.mean(...)."
-            )
-        _check_class(forest, kind, name)
-        values = forest.variables[name].values
-        if kind == "mean" and values is None:
-            raise QueryError(
-                f"mean: the states of {name!r} have no numeric values; declare values=, or ask "
-                "for the posterior."
-            )
-        return _Query(kind, name, 0.0 if values is None else float(np.ptp(values)))
-
-    def on(self, grouped: Forest) -> _Query:
-        """The same query on a forest whose classes were discovered."""
-        if grouped.grouping is None:
-            return self
-        node = grouped.grouping.members[self.variable][1]
-        return _Query(self.kind, self.variable, self.value_range, np.array([node]))
-
-    def answer(self, beliefs: Mapping[str, FloatArray]) -> float:
-        """The largest error of the answer, from span errors of log beliefs by block."""
-        chosen = [
-            errors if self.nodes is None else errors[self.nodes] for errors in beliefs.values()
-        ]
-        span = max(float(errors.max()) for errors in chosen)
-        return span if self.kind == "posterior" else self.value_range * math.tanh(span / 4)
-
-
-def _home(grouped: Forest, name: str) -> str:
-    return name if grouped.grouping is None else grouped.grouping.members[name][0]
-
-
-def _check_class(forest: Forest, where: str, name: str) -> None:
-    if name not in forest.variables:
-        known = ", ".join(forest.visible)
-        raise QueryError(f"{where}: unknown class {name!r}; the model has {known}.")
-
-
-def _read_given(
-    forest: Forest, given: str | Given | Sequence[str | Given] | None, *, noisy: bool
-) -> list[Given]:
-    if given is None:
-        return [Given(name, Gaussian(1.0) if noisy else None) for name in forest.leaves]
-    items = [given] if isinstance(given, (str, Given)) else list(given)
-    found = [Given(item) if isinstance(item, str) else item for item in items]
-    for item in found:
-        _check_class(forest, "given", item.variable)
-        if item.channel is not None and forest.variables[item.variable].values is None:
-            raise QueryError(
-                f"given {item.variable!r}: a channel needs numeric state values; declare "
-                f"values= for {item.variable!r}."
-            )
-    return found
-
-
-def _check_options(
-    delta: float | None, width: int | None, budget: str, dtype: str, evidence_span: float
-) -> None:
-    if delta is not None and width is not None:
-        raise QueryError("bounds: give delta= or width=, not both; each follows from the other.")
-    if delta is not None and not (_is(delta, Real) and 0 < delta < math.inf):
-        raise QueryError(f"bounds: delta must be finite and > 0, got {delta!r}.")
-    if width is not None and not (_is(width, Integral) and 1 <= width <= LARGEST_WIDTH):
-        raise QueryError(
-            f"bounds: width must be a whole number in 1..{LARGEST_WIDTH:,}, got {width!r}."
-        )
-    if budget not in BUDGETS:
-        raise QueryError(f"bounds: unknown budget {budget!r}; known: {', '.join(BUDGETS)}.")
-    if width is not None and budget != "equal-width":
-        raise QueryError(
-            f"bounds: budget={budget!r} chooses widths for a wished error; pass delta= instead "
-            "of width=."
-        )
-    if dtype not in ROUNDOFF:
-        raise QueryError(f"bounds: unknown dtype {dtype!r}; known: {', '.join(ROUNDOFF)}.")
-    if not (_is(evidence_span, Real) and evidence_span > 0):
-        raise QueryError(f"bounds: evidence_span must be > 0, got {evidence_span!r}.")
-
-
-def _is(value: object, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _require_wide(routes: Routes, domain: Domain, width: int, asked: _Query) -> None:
+def _require_wide(problem: Problem, width: int) -> None:
     """Refuse a width at which some message has no net, naming the least that has."""
+    routes = problem.routes
 
     def fits(candidate: int) -> bool:
         widths = dict.fromkeys(routes.layers, candidate)
-        return math.isfinite(certify(routes, widths, domain, asked.answer))
+        return math.isfinite(certify(routes, widths, problem.domain, problem.asked.answer))
 
     if fits(width):
         return
@@ -277,54 +261,27 @@ def _require_wide(routes: Routes, domain: Domain, width: int, asked: _Query) -> 
     )
 
 
-def _paper(
-    forest: Forest, asked: _Query, observed: Sequence[Given], delta: float
-) -> tuple[str | None, int | None]:
-    """The paper's theorem for a query, and its width.
-
-    They speak of one tree: its root given the states of all leaves, or its leaves given noisy
-    values of all of them. For trees that are not regular, its d is the number of leaves.
-    """
-    names = {item.variable for item in observed}
-    single = len(forest.roots) == 1 and names == set(forest.leaves)
-    noisy = {item.channel is not None for item in observed}
-    root = single and forest.variables[asked.variable].blocks == forest.roots
-    if asked.kind == "posterior" and root and noisy == {False}:
-        theorem, width = "Theorem 3", theorem_3_width
-    elif asked.kind == "mean" and single and asked.variable in names and noisy == {True}:
-        theorem, width = "Theorem 6", theorem_6_width
-    else:
-        return None, None
-    states = max(len(variable.states) for variable in forest.variables.values())
-    entry = largest_entry(forest)
-    if not math.isfinite(entry) or delta <= 0 or states < 2:
-        return theorem, None
-    leaves = sum(forest.variables[leaf].nodes for leaf in forest.leaves)
-    depth = max(forest.levels.values())
-    if asked.kind == "mean":  # the paper's values are 1 .. S
-        if not asked.value_range:
-            return theorem, None
-        delta = delta * (states - 1) / asked.value_range
-    return theorem, width(states, entry, leaves, depth, delta)
-
-
-def _assumptions(
-    forest: Forest,
-    evidence_span: float,
-    hard: Sequence[str],
-    observed: Sequence[Given],
-    dtype: str,
-) -> tuple[Assumed, ...]:
-    entry = largest_entry(forest)
+def _assumptions(problem: Problem) -> tuple[Assumed, ...]:
+    domain, observed = problem.domain, problem.observed
+    entry = largest_entry(problem.original)
     bounded = math.isfinite(entry)
-    if math.isfinite(evidence_span):
-        evidence = f"log-likelihoods of a node differ by at most {evidence_span:g}; not checked"
+    if math.isfinite(domain.evidence_span):
+        evidence = (
+            f"log-likelihoods of a node differ by at most {domain.evidence_span:g}; not checked"
+        )
     else:
+        hard = [item.variable for item in observed if item.channel is None]
         noisy = [item.variable for item in observed if item.channel is not None]
         parts = [f"any observed states of {', '.join(hard)}, missing ones too"] if hard else []
         parts += [f"any finite observation of {', '.join(noisy)}"] if noisy else []
         evidence = "; ".join(parts) or "none"
-    rounding = {"real": "exact arithmetic, no rounding"}
+    dtype = domain.dtype
+    rounding = "exact arithmetic, no rounding"
+    if dtype in LOWEST:
+        rounding = (
+            f"rounding of {dtype}, to first order; probabilities below e^-{LOWEST[dtype]:g} may "
+            "come out as 0"
+        )
     return (
         Assumed("1, potentials factorise over children", True, "every potential is pairwise"),
         Assumed(
@@ -335,5 +292,5 @@ def _assumptions(
             else "some are 0; knots of relative error are used for them, where inputs are bounded",
         ),
         Assumed("evidence", True, evidence),
-        Assumed("arithmetic", True, rounding.get(dtype, f"rounding of {dtype}, to first order")),
+        Assumed("arithmetic", True, rounding),
     )

@@ -109,19 +109,30 @@ def _cheapest(
     ideal = _shares(routes, equal, at, budget)
     if not ideal:
         return equal
+    least, known = _least(routes), cost(routes, equal, budget, domain)
 
     def scaled(scale: float) -> dict[LayerKey, int]:
-        return {key: int(np.ceil(ideal.get(key, 1.0) * scale)) + 1 for key in equal}
+        return {k: max(least[k], int(np.ceil(ideal.get(k, 1.0) * scale)) + 1) for k in equal}
 
     low, high = 0.0, 1.0
     while not good(scaled(high)):
+        if cost(routes, scaled(high), budget, domain) >= known:
+            return equal
         low, high = high, 2 * high
     while high - low > _PRECISION * high and scaled(low) != scaled(high):
         middle = (low + high) / 2
         low, high = (low, middle) if good(scaled(middle)) else (middle, high)
     found = _trimmed(scaled(high), good) if len(equal) <= _MOST_TRIMMED else scaled(high)
-    costs = [cost(routes, widths, budget, domain) for widths in (found, equal)]
-    return found if costs[0] <= costs[1] else equal
+    return found if cost(routes, found, budget, domain) <= known else equal
+
+
+def _least(routes: Routes) -> dict[LayerKey, int]:
+    """Widths below which a layer has no net: one unit per state, and a constant."""
+    states = dict.fromkeys(routes.layers, 0)
+    for step in routes.steps:
+        largest = max(max(kernel.shape) for kernel in step.kernels)
+        states[step.layer] = max(states[step.layer], largest)
+    return {key: 1 + count for key, count in states.items()}
 
 
 def _shares(routes: Routes, equal: Widths, at: Propagated, budget: Budget) -> dict[LayerKey, float]:
@@ -166,10 +177,11 @@ def _trimmed(widths: dict[LayerKey, int], good: Callable[[Widths], bool]) -> Wid
     return widths
 
 
-def cost(routes: Routes, widths: Widths, budget: Budget, domain: Domain) -> int:
-    """Parameters or FLOPs of the networks at given widths."""
+def cost(routes: Routes, widths: Widths, budget: Budget, domain: Domain) -> float:
+    """Parameters or FLOPs of the networks at given widths; inf where a layer is too narrow."""
     found = propagate(routes, widths, domain)
-    assert found is not None
+    if found is None:
+        return math.inf
     layers = [[bound for bound in found.steps if bound.step.layer == key] for key in routes.layers]
     if budget == "min-flops":
         return sum(layer_flops(routes.forest, bounds) for bounds in layers)

@@ -32,7 +32,7 @@ def distinct(bounds: Sequence[StepBound]) -> list[tuple[StepBound, int]]:
         for row, sized in enumerate(bound.nets):
             if sized is not None:
                 same: tuple[object, ...] = (id(step.kernels[row]), bound.reaches[row], sized)
-            elif _looks_up(bound, row):
+            elif bound.looks_up(row):
                 same = (id(step.kernels[row]),)
             else:
                 continue
@@ -55,17 +55,11 @@ def layer_flops(forest: Forest, bounds: Sequence[StepBound]) -> int:
     )
 
 
-def _looks_up(bound: StepBound, row: int) -> bool:
-    """Whether a message is an exact net for observed states."""
-    step = bound.step
-    return step.symbols and step.informed and not step.kernels[row].gather
-
-
 def _parameters(bound: StepBound, row: int) -> int:
     sized = bound.nets[row]
     if sized is not None:
         return net_parameters(bound.step.kernels[row], sized)
-    if not _looks_up(bound, row):
+    if not bound.looks_up(row):
         return 0
     receiving, symbols = bound.step.kernels[row].shape
     first = symbols + 1  # one more where a symbol may be missing

@@ -15,18 +15,20 @@ factors 3^L and 18^L of Theorems 3 and 6 of arXiv:2404.18444 become products of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ghmpp._arrays import FloatArray
-from ghmpp.approximation.message import ROUNDOFF, Sized, size_net
+from ghmpp.approximation.flow import Flow
+from ghmpp.approximation.message import ROUNDOFF, Construction, Sized, size_net
 from ghmpp.approximation.routes import LayerKey, Routes, Step, unary_spans
 from ghmpp.errors import QueryError
-from ghmpp.models.forest import Edge
 
 _ROUNDING = 1 + 1e-12
+# Log-probabilities this far below the largest may come out as 0 in a precision.
+LOWEST = {"float32": 80.0, "float64": 700.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,14 @@ class Domain:
         Arithmetic whose rounding is counted: "float32", "float64", or "real" for none.
     two_state
         Whether messages between two-state variables may use the log-odds construction.
+    construction
+        Knots of the nets: "tight", or "paper" for those of arXiv:2404.18444.
     """
 
     evidence_span: float = math.inf
     dtype: str = "float64"
     two_state: bool = True
+    construction: Construction = "tight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,11 @@ class StepBound:
     contractions: FloatArray
     errors: FloatArray
 
+    def looks_up(self, row: int) -> bool:
+        """Whether a message is sent by an exact net for observed states."""
+        step = self.step
+        return step.symbols and step.informed and not step.kernels[row].gather
+
 
 @dataclass(frozen=True, slots=True)
 class Propagated:
@@ -78,16 +88,21 @@ class Propagated:
     Parameters
     ----------
     steps
-        Bounds of each step, in order; None where a layer is too narrow for any net.
-    messages
-        Largest span error of the messages of each step, accumulated.
+        Bounds of each step, in order.
+    sent
+        By step: span error of the message of each child node, accumulated, shape (children,).
     beliefs
         By target block: span error of the log belief of each node, shape (nodes,).
     """
 
     steps: tuple[StepBound, ...]
-    messages: tuple[float, ...]
+    sent: tuple[FloatArray, ...]
     beliefs: Mapping[str, FloatArray]
+
+    @property
+    def messages(self) -> tuple[float, ...]:
+        """Largest accumulated span error of the messages of each step."""
+        return tuple(float(sent.max(initial=0.0)) for sent in self.sent)
 
 
 def propagate(routes: Routes, widths: Mapping[LayerKey, int], domain: Domain) -> Propagated | None:
@@ -103,99 +118,62 @@ def propagate(routes: Routes, widths: Mapping[LayerKey, int], domain: Domain) ->
     QueryError
         If no finite network exists: evidence without bound meets a potential with zeros.
     """
-    spans = _Spans(routes, domain)
+    spans = Spans(routes, domain)
     bounds = []
     for step in routes.steps:
-        found = spans.pass_step(step, widths.get(step.layer, 0))
-        if found is None:
-            return None
-        bounds.append(found)
-    return accumulate(routes, bounds, [bound.errors for bound in bounds])
+        reaches = spans.reaches(step)
+        nets = []
+        for row, reach in enumerate(reaches):
+            net = None
+            if _needs_net(step, row, reach, domain):
+                width = widths.get(step.layer, 0)
+                net = _size(step, row, reach, width, spans.terms(step), domain)
+                if net is None:
+                    return None
+            nets.append(net)
+        bounds.append(spans.send(step, reaches, nets))
+    return accumulate(routes, bounds, [bound.errors for bound in bounds], read=spans.readouts())
 
 
 def accumulate(
-    routes: Routes, bounds: Sequence[StepBound], errors: Sequence[FloatArray]
+    routes: Routes,
+    bounds: Sequence[StepBound],
+    errors: Sequence[FloatArray],
+    own: Mapping[str, FloatArray] | None = None,
+    read: Mapping[str, FloatArray] | None = None,
 ) -> Propagated:
-    """The recursions for given errors of single messages, by step and row; linear in them."""
-    flow = _Flow(routes)
-    messages = []
-    for bound, own in zip(bounds, errors, strict=True):
+    """The recursions for given errors of single messages, by step and row; linear in them.
+
+    Parameters
+    ----------
+    routes, bounds
+        The messages, and what holds for them.
+    errors
+        By step and row: errors to use instead of those of ``bounds``.
+    own
+        By block: span errors of unary potentials, (1 or nodes,); 0 where missing.
+    read
+        By target block: what reading a belief out adds, (nodes,); 0 where missing.
+    """
+    known, added = own or {}, read or {}
+    flow = Flow(routes, lambda name: known.get(name, np.zeros(1)))
+    for bound, single in zip(bounds, errors, strict=True):
         step = bound.step
-        rows = np.arange(routes.forest.blocks[step.edge.child].nodes) % len(own)
-        sent = bound.contractions[rows] * flow.arriving(step) + own[rows]
-        sent = sent * _ROUNDING if step.informed else 0 * sent
-        flow.put(step, sent)
-        messages.append(float(sent.max(initial=0.0)))
-    beliefs = {name: flow.belief(name) for name in routes.targets}
-    return Propagated(tuple(bounds), tuple(messages), beliefs)
+        rows = np.arange(routes.forest.blocks[step.edge.child].nodes) % len(single)
+        taus, arriving = bound.contractions[rows], flow.arriving(step)
+        passed = np.where(taus > 0, taus * np.where(taus > 0, arriving, 0.0), 0.0)
+        flow.put(step, (passed + single[rows]) * _ROUNDING)
+    sent = tuple(flow.sent(bound.step) for bound in bounds)
+    beliefs = {name: flow.belief(name) + added.get(name, 0.0) for name in routes.targets}
+    return Propagated(tuple(bounds), sent, beliefs)
 
 
-@dataclass(slots=True)
-class _Flow:
-    """Numbers that add up at nodes: one for each message, summed over siblings and edges."""
-
-    routes: Routes
-    own: Callable[[str], FloatArray] = lambda name: np.zeros(1)
-    up: dict[str, FloatArray] = field(default_factory=dict)
-    down: dict[str, FloatArray] = field(default_factory=dict)
-    totals: dict[str, FloatArray] = field(default_factory=dict)
-
-    def put(self, step: Step, sent: FloatArray) -> None:
-        """Remember what each child node sent, or was sent."""
-        (self.up if step.toward == "root" else self.down)[step.edge.child] = sent
-
-    def arriving(self, step: Step) -> FloatArray:
-        """Sum at the sending end of each message, (children,)."""
-        edge, forest = step.edge, self.routes.forest
-        if step.toward == "root":
-            total = self.own(edge.child) + self.pooled(edge.child)
-            return np.broadcast_to(total, (forest.blocks[edge.child].nodes,))
-        base = self.own(edge.parent) + self.down.get(edge.parent, np.zeros(1))
-        base = np.broadcast_to(base, (forest.blocks[edge.parent].nodes,))
-        return (base + 0.0)[forest.parent_nodes(edge)] + self.siblings(edge)
-
-    def pooled(self, block: str) -> FloatArray:
-        """Sum of all messages from below, (nodes,)."""
-        if block not in self.totals:
-            forest = self.routes.forest
-            total = np.zeros(forest.blocks[block].nodes)
-            for edge in forest.children[block]:
-                if edge.child in self.up:
-                    np.add.at(total, forest.parent_nodes(edge), self.up[edge.child])
-            self.totals[block] = total
-        return self.totals[block]
-
-    def siblings(self, edge: Edge) -> FloatArray:
-        """Sum of the messages from below to the parent of each child, but its own; (children,)."""
-        forest = self.routes.forest
-        above, nodes = forest.parent_nodes(edge), forest.blocks[edge.parent].nodes
-        total, endless = np.zeros(nodes), np.zeros(nodes, dtype=np.int64)
-        for each in forest.children[edge.parent]:
-            if each.child in self.up:
-                sent = self.up[each.child]
-                finite = np.where(np.isfinite(sent), sent, 0.0)
-                np.add.at(total, forest.parent_nodes(each), finite)
-                np.add.at(endless, forest.parent_nodes(each), np.isinf(sent))
-        own = self.up.get(edge.child, np.zeros(len(above)))
-        others = total[above] - np.where(np.isfinite(own), own, 0.0)
-        # The difference may have lost to rounding what the sum is large by.
-        others = np.maximum(others, 0.0) + (0 if edge.single else 1e-14) * total[above]
-        found: FloatArray = np.where(endless[above] - np.isinf(own) > 0, np.inf, others)
-        return found
-
-    def belief(self, block: str) -> FloatArray:
-        """Sum of everything at a block, (nodes,)."""
-        nodes = self.routes.forest.blocks[block].nodes
-        total = self.own(block) + self.pooled(block) + self.down.get(block, np.zeros(1))
-        return np.broadcast_to(total, (nodes,)) + 0.0
-
-
-class _Spans:
-    """Bounds on the spans of what is sent, step by step, with what they demand of the nets."""
+class Spans:
+    """Bounds on the spans of what is sent, step by step: what they demand of the nets."""
 
     def __init__(self, routes: Routes, domain: Domain) -> None:
         self.routes, self.domain = routes, domain
-        self.flow = _Flow(routes, self.own)
+        self.flow = Flow(routes, self.own)
         self.known: dict[str, FloatArray] = {}
 
     def own(self, block: str) -> FloatArray:
@@ -208,56 +186,111 @@ class _Spans:
             self.known[block] = found
         return self.known[block]
 
-    def pass_step(self, step: Step, width: int) -> StepBound | None:
-        """Bounds of one step; None where its width is too small."""
+    def reaches(self, step: Step) -> list[float]:
+        """By row: largest span of an input of the message."""
         rows = len(step.kernels)
         arriving = np.where(step.mixed, np.inf, self.flow.arriving(step))
-        reaches = arriving.reshape(-1, rows).max(axis=0) if arriving.size else np.zeros(rows)
-        terms = 2 + sum(edge.fanout for edge in self.routes.forest.children[step.edge.parent])
-        sized: list[Sized | None] = []
-        for row in range(rows):
-            if not self.needs_net(step, row, float(reaches[row])):
-                sized.append(None)
-            elif net := self.size(step, row, float(reaches[row]), width, terms):
-                sized.append(net)
-            else:
-                return None
-        errors = np.array([0.0 if net is None else net.error + net.floating for net in sized])
-        taus = np.array([kernel.contraction for kernel in step.kernels])
-        constant = np.array([kernel.constant for kernel in step.kernels])
-        taus[constant] = 0.0
-        sizes = [k.diameter if k.constant and min(k.shape) > 1 else 0.0 for k in step.kernels]
-        sent = [
-            kernel.sent_span(float(reach)) + error
-            for kernel, reach, error in zip(step.kernels, reaches, errors, strict=True)
-        ]
-        children = self.routes.forest.blocks[step.edge.child].nodes
-        self.flow.put(step, np.array(sent)[np.arange(children) % rows])
-        return StepBound(step, tuple(sized), tuple(map(float, reaches)), taus, errors + sizes)
+        found = arriving.reshape(-1, rows).max(axis=0) if arriving.size else np.zeros(rows)
+        return [float(reach) for reach in found]
 
-    def needs_net(self, step: Step, row: int, reach: float) -> bool:
-        """Whether a message is approximated; refuse the ones that no finite network sends."""
-        kernel = step.kernels[row]
-        if not step.informed or kernel.gather:
-            return False
-        if step.symbols and kernel.weights is not None:
-            if not kernel.positive:
-                raise QueryError(_no_network(step, "an observed state"))
-            return False
-        if not kernel.constant and math.isinf(reach) and not kernel.positive:
-            raise QueryError(_no_network(step, "evidence without bound"))
-        return not kernel.constant
+    def terms(self, step: Step) -> int:
+        """Number of vectors that are added up to an input."""
+        return 2 + sum(edge.fanout for edge in self.routes.forest.children[step.edge.parent])
 
-    def size(self, step: Step, row: int, reach: float, width: int, terms: int) -> Sized | None:
-        """The net of a message; None where none is so narrow."""
-        return size_net(
-            step.kernels[row],
-            reach,
-            width,
-            roundoff=ROUNDOFF[self.domain.dtype],
-            terms=terms,
-            two_state=self.domain.two_state,
+    def exact_error(self, step: Step, reach: float) -> float:
+        """What rounding may add to the span of a message that no net sends."""
+        if not step.informed or step.symbols:
+            return 0.0
+        return float(sum_rounding(self.domain, self.terms(step), np.array(reach)))
+
+    def readouts(self) -> dict[str, FloatArray]:
+        """By target block: what rounding may add to the span of a log belief, (nodes,)."""
+        found = {}
+        for name in self.routes.targets:
+            terms = 3 + sum(edge.fanout for edge in self.routes.forest.children[name])
+            found[name] = sum_rounding(self.domain, terms, self.flow.belief(name))
+        return found
+
+    def send(
+        self,
+        step: Step,
+        reaches: Sequence[float],
+        nets: Sequence[Sized | None],
+        errors: Sequence[float] | None = None,
+    ) -> StepBound:
+        """What holds for the messages of a step; later steps build on it.
+
+        Parameters
+        ----------
+        step, reaches, nets
+            The messages; by row, the spans of their inputs and their nets.
+        errors
+            By row: span errors of single messages instead of those of the nets.
+        """
+        if errors is None:
+            errors = [
+                self.exact_error(step, reach) if net is None else net.error + net.floating
+                for net, reach in zip(nets, reaches, strict=True)
+            ]
+        sent = np.array(
+            [
+                kernel.sent_span(reach) + error
+                for kernel, reach, error in zip(step.kernels, reaches, errors, strict=True)
+            ]
         )
+        children = self.routes.forest.blocks[step.edge.child].nodes
+        self.flow.put(step, sent[np.arange(children) % len(sent)])
+        taus = [0.0 if kernel.constant else kernel.contraction for kernel in step.kernels]
+        # What a constant table sends varies by no more than its diameter.
+        varying = [
+            kernel.diameter if step.informed and kernel.constant and min(kernel.shape) > 1 else 0.0
+            for kernel in step.kernels
+        ]
+        return StepBound(
+            step, tuple(nets), tuple(reaches), np.array(taus), np.array(errors) + varying
+        )
+
+
+def sum_rounding(domain: Domain, terms: int, span: FloatArray) -> FloatArray:
+    """Span error of the rounded sum of ``terms`` vectors of some span, to first order.
+
+    Entries further below the largest than a precision can tell from 0 do not count.
+    """
+    roundoff, lowest = ROUNDOFF[domain.dtype], LOWEST.get(domain.dtype, math.inf)
+    if not roundoff:
+        return np.zeros_like(span)
+    found: FloatArray = 2 * roundoff * terms * (np.minimum(span, lowest) + 1)
+    return found
+
+
+def _needs_net(step: Step, row: int, reach: float, domain: Domain) -> bool:
+    """Whether a message is approximated; refuse the ones that no finite network sends."""
+    kernel = step.kernels[row]
+    if not step.informed or kernel.gather:
+        return False
+    if step.symbols and kernel.weights is not None:
+        if not kernel.positive:
+            raise QueryError(_no_network(step, "an observed state"))
+        return domain.construction == "paper" and not kernel.constant
+    if not kernel.constant and math.isinf(reach) and not kernel.positive:
+        raise QueryError(_no_network(step, "evidence without bound"))
+    return not kernel.constant
+
+
+def _size(
+    step: Step, row: int, reach: float, width: int, terms: int, domain: Domain
+) -> Sized | None:
+    """The net of a message; None where none is so narrow."""
+    return size_net(
+        step.kernels[row],
+        reach,
+        width,
+        roundoff=ROUNDOFF[domain.dtype],
+        terms=terms,
+        two_state=domain.two_state and step.sending.size == 2 and step.receiving.shape[1] == 2,
+        construction=domain.construction,
+        symbols=step.symbols,
+    )
 
 
 def _no_network(step: Step, what: str) -> str:

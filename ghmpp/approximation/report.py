@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import asdict, dataclass, fields
 from html import escape
@@ -10,8 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ghmpp._files import replaced
-from ghmpp.errors import FormatError
+from ghmpp.approximation.json_files import broken, read_record, write_record
 
 FORMAT = "ghmpp-bounds"
 VERSION = 1
@@ -33,8 +31,9 @@ class LayerBounds:
     toward
         "root" (collect, encoder) or "leaves" (distribute, decoder).
     net
-        "exp-log", "log-odds", "symbols" (an exact net for observed states), "exact" (index maps
-        that copy) or "constant" (what carries no evidence).
+        "exp-log", "log-odds", "symbols" (an exact net for observed states), "paper" and
+        "paper-symbols" (those of arXiv:2404.18444), "exact" (index maps that copy) or "constant"
+        (what carries no evidence).
     nets
         Networks with different weights in it.
     nodes
@@ -107,6 +106,8 @@ class Bounds:
         The paper's theorem for this query; None where it has none.
     paper_width
         Width of every layer by that theorem, for the error ``delta`` (or else ``bound``).
+    construction
+        Knots of the nets: "tight" or "paper".
     """
 
     model: str
@@ -120,6 +121,7 @@ class Bounds:
     assumptions: tuple[Assumed, ...]
     theorem: str | None
     paper_width: int | None
+    construction: str = "tight"
 
     @property
     def width(self) -> int:
@@ -156,11 +158,7 @@ class Bounds:
         OSError
             If the file cannot be written.
         """
-        content = {"format": FORMAT, "version": VERSION} | _finite(asdict(self))
-        if self.paper_width is not None and self.paper_width >= LARGEST_NUMBER:
-            content["paper_width"] = hex(self.paper_width)
-        with replaced(Path(path)) as draft:
-            draft.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        write_record(Path(path), FORMAT, VERSION, bounds_to_json(self))
 
     @staticmethod
     def load(path: str | PathLike[str]) -> Bounds:
@@ -171,7 +169,11 @@ class Bounds:
         FormatError
             If the file is missing, broken, of another format or of a newer version.
         """
-        return _load(Path(path))
+        content = read_record(Path(path), FORMAT, VERSION, "bounds")
+        try:
+            return bounds_from_json(content)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise broken(Path(path), error) from error
 
     def __repr__(self) -> str:
         rows = [COLUMNS, *self._rows()]
@@ -222,7 +224,7 @@ class Bounds:
         if self.paper_width is not None:
             ratio = "" if self.ratio is None else f", {_number(self.ratio)} times ours"
             lines.append(
-                f"  arXiv:2404.18444, {self.theorem}: width {_large(self.paper_width)}{ratio}"
+                f"  arXiv:2404.18444, {self.theorem}: width {large(self.paper_width)}{ratio}"
             )
         else:
             why = "assumption 2 does not hold" if self.theorem else "no theorem for this query"
@@ -254,46 +256,35 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
 
 
-def _large(value: int) -> str:
+def large(value: int) -> str:
     """A whole number that may be larger than any float."""
     return _number(value) if value < 1e300 else f"about 10^{math.floor(math.log10(value))}"
 
 
-def _finite(value: Any) -> Any:
-    """Floats that JSON does not have, as None."""
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def bounds_to_json(bounds: Bounds) -> dict[str, Any]:
+    """Bounds as the content of a JSON object."""
+    content = asdict(bounds)
+    if bounds.paper_width is not None and bounds.paper_width >= LARGEST_NUMBER:
+        content["paper_width"] = hex(bounds.paper_width)
+    return content
 
 
-def _load(path: Path) -> Bounds:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path}: is not JSON ({error}).") from error
-    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
-        raise FormatError(f'{path}: holds no bounds of ghmpp; expected "format": "{FORMAT}".')
-    version = content.pop("version", None)
-    if version != VERSION:
-        raise FormatError(
-            f"{path}: has version {version!r}, but this ghmpp reads version {VERSION}; read it "
-            "with the ghmpp that wrote it, or update ghmpp."
-        )
-    try:
-        layers = tuple(_layer(layer) for layer in content.pop("layers"))
-        assumptions = tuple(Assumed(**each) for each in content.pop("assumptions"))
-        given = tuple(map(str, content.pop("given")))
-        if isinstance(content["paper_width"], str):
-            content["paper_width"] = int(content["paper_width"], 16)
-        found = Bounds(**content, layers=layers, assumptions=assumptions, given=given)
-        repr(found)  # what is no number fails here, and not later
-        return found
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise FormatError(f"{path}: is broken ({type(error).__name__}: {error}).") from error
+def bounds_from_json(content: dict[str, Any]) -> Bounds:
+    """The bounds that :func:`bounds_to_json` wrote.
+
+    Raises
+    ------
+    AttributeError, LookupError, TypeError, ValueError
+        If they are broken.
+    """
+    layers = tuple(_layer(layer) for layer in content.pop("layers"))
+    assumptions = tuple(Assumed(**each) for each in content.pop("assumptions"))
+    given = tuple(map(str, content.pop("given")))
+    if isinstance(content["paper_width"], str):
+        content["paper_width"] = int(content["paper_width"], 16)
+    found = Bounds(**content, layers=layers, assumptions=assumptions, given=given)
+    repr(found)  # what is no number fails here, and not later
+    return found
 
 
 def _layer(record: dict[str, Any]) -> LayerBounds:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp._arrays import AnyArray, BoolArray, FloatArray
 from ghmpp.approximation.kernels import (
     Kernel,
     gather_kernel,
@@ -21,7 +20,6 @@ from ghmpp.errors import ModelError
 from ghmpp.models.forest import Block, Edge, Forest
 
 Toward = Literal["root", "leaves"]
-BoolArray: TypeAlias = NDArray[np.bool_]
 # Direction, class of the parents, class of the children: what shares one width.
 LayerKey: TypeAlias = tuple[Toward, str, str]
 
@@ -238,7 +236,8 @@ class _Finder:
                 self.above[edge.child] = np.zeros((1, child.states), dtype=bool)
         sending: BoolArray = np.asarray(~dead.all(axis=0) & self.heeded(edge, toward))
         mixed = np.broadcast_to((dead & sending).any(axis=-1), (child.nodes,))
-        alone = not any(self.told[each.child] for each in forest.children[edge.child])
+        # A prior or a child would be heard where the symbol is missing.
+        alone = child.unary is None and not forest.children[edge.child]
         receiving = np.broadcast_to(~passed, (edge.rows, passed.shape[1]))
         kernels = tuple(
             self.kernel(edge, row, toward, sending, receiving[row]) for row in range(edge.rows)

@@ -1,4 +1,4 @@
-"""Exact nets for observed symbols: a table's logs through the integers."""
+"""Nets for observed symbols: a table's logs, exact or not, through the integers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ghmpp._arrays import AnyArray, FloatArray
+from ghmpp.approximation.kernels import Kernel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SymbolNet:
-    r"""The message of an observed symbol, exact, as two ReLU layers of width at most S + 1.
+    r"""The message of an observed symbol as two ReLU layers of width at most S + 1.
 
     A piecewise-linear function with knots at the integers takes any values there, so
     :math:`\log\psi(s, x)` is represented without error (Lemma 16 of arXiv:2404.18444 has width
@@ -49,3 +50,9 @@ class SymbolNet:
         shifted = first @ kinks + (logs[0] - low)  # >= 0 at the integers
         found: AnyArray = np.maximum(shifted, dtype(0)) + low
         return found
+
+
+def exact_symbols(kernel: Kernel) -> SymbolNet:
+    """The logs of a table without zeros; the last symbol, a missing one, sends the row sums."""
+    assert kernel.weights is not None
+    return SymbolNet(np.log(np.concatenate([kernel.weights.T, kernel.sums[None]])))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -22,13 +20,11 @@ from ghmpp.schedule.ir import Value
 Observations = Mapping[str, Observation]
 ELEMENTS = 650_000
 # Where the largest values are formed in pieces, fewer chunks save more than the cache does; in
-# float64 this is just below KEPT_BYTES.
+# float64 this is just below memory.KEPT_BYTES.
 PIECED_ELEMENTS = 3_800_000
 # An instruction on so many numbers takes longer than its call.
 BUSY_ELEMENTS = 60_000
 MOST_ELEMENTS = 2**25
-KEPT_BYTES = 31 * 2**20
-M_TRIM_THRESHOLD, KEPT_END = -1, 2**28
 
 
 def rows_per_chunk(plan: Plan) -> int:
@@ -43,20 +39,6 @@ def rows_per_chunk(plan: Plan) -> int:
     cached = elements // max(max(sizes), total // 4)
     busy = BUSY_ELEMENTS * len(sizes) // total
     return max(1, cached, min(busy, MOST_ELEMENTS // total))
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next chunk, instead of giving it back.
-
-    glibc returns blocks to the system from a size on that grows to the largest block freed so
-    far, 32 MiB at most; below it, every chunk pays for its memory again in page faults. The block
-    freed here is never touched, so it costs nothing. Where other code has left the heap large,
-    what lies free at its end would be returned too, up to ``KEPT_END`` of it stays. Other C
-    libraries are left as they are.
-    """
-    torch.empty(KEPT_BYTES, dtype=torch.uint8)
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_TRIM_THRESHOLD, KEPT_END)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ghmpp._arrays import FloatArray
 from ghmpp.backends.kernels import INFINITY, Kernel
+from ghmpp.backends.memory import empty, room
 from ghmpp.errors import EvidenceError
 
 
@@ -93,7 +94,8 @@ class Leaf:
 def from_states(kernel: Kernel, x: Tensor, states: int, dtype: torch.dtype) -> Leaf:
     """Observed states, (nodes, batch), -1 for missing."""
     missing = x < 0
-    value = torch.full((states, *x.shape), kernel.zero, dtype=dtype, device=x.device)
+    like = torch.empty(0, dtype=dtype, device=x.device)
+    value = empty(like, (states, *x.shape)).fill_(kernel.zero)
     value.scatter_(0, x.clamp(min=0).long()[None], kernel.one)
     if bool(missing.any()):
         value.masked_fill_(missing, kernel.one)
@@ -112,7 +114,8 @@ def from_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
     if kernel.is_log:
         # The logarithms are subtracted, because quotients underflow where logarithms do not.
         return Leaf(kernel.table(x.to(dtype)) - divisor.to(dtype).log(), offset, 0.0)
-    return Leaf((x / divisor).to(dtype), offset, torch.finfo(dtype).tiny)
+    value = torch.div(x, divisor, out=room(x, x.shape))
+    return Leaf(value.to(dtype), offset, torch.finfo(dtype).tiny)
 
 
 def from_log_likelihood(kernel: Kernel, x: Tensor, dtype: torch.dtype) -> Leaf:
@@ -176,10 +179,12 @@ def from_quadratic(
     chained = grid.chained and lowest >= FLOOR[z.dtype] and z.numel() >= CHAIN_FROM
     if chained and missing is None and not kernel.is_log and not slope.requires_grad:
         return Leaf(_power_chain(grid, slope, nearest, curvature), offset, 0.0)
-    step = grid.values[:, None, None] - nearest
-    exponent = _product(torch.sub(slope, step, alpha=0.5 * curvature), step)
+    values, shape = grid.values[:, None, None], (len(grid.values), *z.shape)
+    step = torch.sub(values, nearest, out=room(z, shape))
+    factor = torch.sub(slope, step, alpha=0.5 * curvature, out=room(z, shape))
+    exponent = _product(factor, step)
     if missing is not None:
-        exponent = torch.where(missing, 0.0, exponent)
+        exponent = _without(exponent, missing)
     return _leaf(kernel, exponent, offset, lowest)
 
 
@@ -201,13 +206,12 @@ def _power_chain(grid: Grid, slope: Tensor, nearest: Tensor, curvature: float) -
     first = grid.start - nearest
     bend = curvature * grid.step
     ratio = torch.sub(slope, first, alpha=curvature).sub_(0.5 * bend).mul_(grid.step).exp_()
-    value = slope.new_empty(len(grid.values), *slope.shape)
+    value = empty(slope, (len(grid.values), *slope.shape))
     states = value.unbind(0)
     torch.sub(slope, first, alpha=0.5 * curvature, out=states[0]).mul_(first).exp_()
-    shrink = math.exp(-bend * grid.step)
-    for before, after in pairwise(states):
-        torch.mul(before, ratio, out=after)
-        ratio.mul_(shrink)
+    shrink, nothing = math.exp(-bend * grid.step), slope.new_zeros(())
+    for k, (before, after) in enumerate(pairwise(states)):
+        torch.addcmul(nothing, before, ratio, value=shrink**k, out=after)
     return value
 
 
@@ -229,6 +233,12 @@ def _leaf(kernel: Kernel, exponent: Tensor, offset: Tensor, lowest: float) -> Le
     clamped = exponent.clamp(min=floor).exp() if tracked else exponent.clamp_(min=floor).exp_()
     value = torch.nn.functional.threshold(clamped, least * (1 + 1e-5), 0.0, inplace=not tracked)
     return Leaf(value, offset, least)
+
+
+def _without(exponent: Tensor, missing: Tensor) -> Tensor:
+    """Zero where an observation is missing, in the same memory where no gradient is wanted."""
+    tracked = exponent.requires_grad
+    return exponent.masked_fill(missing, 0.0) if tracked else exponent.masked_fill_(missing, 0.0)
 
 
 def _product(first: Tensor, second: Tensor) -> Tensor:

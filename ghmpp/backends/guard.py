@@ -2,9 +2,13 @@
 
 Potentials are scaled so that no message has an entry above 1 if its input has none. So no value
 has one: a product adds at most the absolute errors of its factors, a message passes on at most
-that of its input, and a rescale divides by the largest entry before it. ``tiny`` (the smallest
-normal number, times the states) is added at each rescale for what vanished below the exponent
-range.
+that of its input, and a rescale divides by the largest entry before it.
+
+``tiny`` (the smallest normal number, times the states) is added at each rescale, and once more at a
+result, for what vanished below the exponent range since the rescale before. Underflow is gradual,
+so that one operation loses no more than eps times the smallest normal number, and ``tiny`` is
+enough for ``1 / eps`` of them (8 million in float32). Under ``torch.set_flush_denormal(True)`` it
+would be enough for one message only.
 """
 
 from __future__ import annotations

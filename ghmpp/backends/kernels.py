@@ -18,6 +18,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ghmpp.backends.memory import LARGE_ELEMENTS, empty, room
 from ghmpp.backends.segments import segment_max, segment_sum, whole_index
 from ghmpp.schedule.ir import Semiring
 
@@ -49,9 +50,11 @@ class Linear:
 
     def through(self, table: Tensor, x: Tensor) -> Tensor:
         """Sum over the input state of a table stack, (g, out, in) with (g, in, c): (g, out, c)."""
-        if self.semiring == "sum":
+        if self.semiring == "max":
+            return _by_output(table, x, lambda rows: (rows[:, :, None] * x).amax(1))
+        if x.numel() < LARGE_ELEMENTS:
             return torch.bmm(table, x)
-        return _by_output(table, x, lambda rows: (rows[:, :, None] * x).amax(1))
+        return torch.bmm(table, x, out=room(x, (*table.shape[:2], x.shape[2])))
 
     def segment(self, x: Tensor, index: Tensor, size: int, *, axis: int = 1) -> Tensor:
         """Sum (or maximum) of an axis over equal ``index``; result axis of ``size``.
@@ -227,7 +230,7 @@ def exclude(kernel: Kernel, context: Tensor | None, message: Tensor, *, tracked:
         products = _exclusive(kernel, context, parts)
         products = [product.expand(*inner, batch) for product in products]
         return torch.stack(products).view(ranks, inner[0], -1, batch)
-    result = message.new_empty(ranks, *inner, batch)
+    result = empty(message, (ranks, *inner, batch))
     _exclusive_into(kernel, context, parts, result)
     return result.view(ranks, inner[0], -1, batch)
 

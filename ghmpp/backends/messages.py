@@ -1,4 +1,4 @@
-"""The exact family of the message layer: the potential itself."""
+"""Message layers, and their exact family: the potential itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ghmpp.backends.families.stages import Dense
 from ghmpp.backends.kernels import Kernel
 from ghmpp.backends.potentials import Potential
 
 
-class ExactMessage(nn.Module):
-    """One message layer: multiply by the potential of an edge class and sum.
+class MessageLayer(nn.Module):
+    """All messages between the classes at both ends of an edge, in one direction.
 
     Parameters
     ----------
@@ -23,8 +24,6 @@ class ExactMessage(nn.Module):
         Parent states and child states.
     ranks
         Children per parent.
-
-    The potential lives once in the network; both directions use it.
     """
 
     def __init__(
@@ -47,8 +46,8 @@ class ExactMessage(nn.Module):
             return f"{self.child} -> {self.parent}"
         return f"{self.parent} -> {self.child}"
 
-    def forward(self, kernel: Kernel, potential: Potential, x: Tensor) -> Tensor:
-        """Messages (ranks, receiver's states, parents, batch) from the sender's states."""
+    def exact(self, kernel: Kernel, potential: Potential, x: Tensor) -> Tensor:
+        """Messages through the potential: multiply and sum."""
         if self.toward == "root":
             return potential.to_root(kernel, x)
         return potential.to_leaves(kernel, x)
@@ -57,3 +56,21 @@ class ExactMessage(nn.Module):
         """What the layer is: message, matrix sizes, ranks."""
         rows, columns = self.states if self.toward == "root" else self.states[::-1]
         return f"{self.message}, {columns} -> {rows} states, {self.ranks} ranks"
+
+
+class ExactMessage(MessageLayer):
+    """One message layer: multiply by the potential of an edge class and sum.
+
+    The potential lives once in the network; both directions use it.
+    """
+
+    def forward(self, kernel: Kernel, potential: Potential, x: Tensor, block: str) -> Tensor:
+        """Messages (ranks, receiver's states, parents, batch) from the sender's states.
+
+        ``block`` is the child block: tied blocks share the layer.
+        """
+        return self.exact(kernel, potential, x)
+
+    def dense(self, block: str, row: int) -> Dense | None:
+        """The net that stands for a message: none, it is exact."""
+        return None

@@ -6,25 +6,29 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from ghmpp.backends.chunk import Chunks, keep_freed_memory, rows_per_chunk
+from ghmpp.backends.chunk import Chunks, rows_per_chunk
 from ghmpp.backends.container import Named
+from ghmpp.backends.families.family import Exact, Family
+from ghmpp.backends.families.message import refuse_soft
 from ghmpp.backends.formulas import formula
 from ghmpp.backends.kernels import Kernel, Linear, Log
 from ghmpp.backends.members import gather, original_data, scatter
-from ghmpp.backends.messages import ExactMessage
+from ghmpp.backends.memory import keep_freed_memory
+from ghmpp.backends.messages import MessageLayer
 from ghmpp.backends.observe import blank_row, common_batch, read_inputs, rows_of, to_tensor
+from ghmpp.backends.origin import Origin
 from ghmpp.backends.parameters import potential_parameters, symbol_parameters
-from ghmpp.backends.partition import partition_frame, run_partition
+from ghmpp.backends.partition import Partition
 from ghmpp.backends.prepare import (
     PRECISIONS,
     Frame,
     Setting,
     check_stack,
-    message_layers,
     prepare,
     refuse_too_big,
 )
@@ -32,16 +36,18 @@ from ghmpp.backends.results import Gathered, OutputKey, answers_of, empty
 from ghmpp.backends.state import State, current
 from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
-from ghmpp.models.directed import log_partition
 from ghmpp.models.forest import Forest, VariableClass
 from ghmpp.models.observations import Observation
 from ghmpp.schedule.build import LOG_EVIDENCE
 from ghmpp.schedule.domain import choose_domain
 from ghmpp.schedule.ir import Domain, Schedule
 
+if TYPE_CHECKING:
+    from ghmpp.backends.convolutions.network import ConvolutionalNetwork
 
-class ExactNetwork(nn.Module):
-    """Exact inference as a network: collect is the encoder, distribute the decoder.
+
+class Network(nn.Module):
+    """Belief propagation as a network: collect is the encoder, distribute the decoder.
 
     Parameters
     ----------
@@ -58,23 +64,25 @@ class ExactNetwork(nn.Module):
     answers
         Kind and class of what :meth:`forward` gives, in order; all that the schedule computes
         if empty.
+    family
+        What stands for the potentials; the exact messages by default. Others run in logarithms.
 
     Attributes
     ----------
+    family, certificate
+        Name of the family, and what is proved of its nets.
+    origin
+        What the network was made from, where it is known.
     potentials
         Potentials by key, linear, in the user's units and stack order; no gradient until asked.
-        Those with entries that float32 cannot hold stay in float64.
+        Those with entries that float32 cannot hold stay in float64. Change parameters under
+        ``torch.no_grad()``: what is written through ``.data`` leaves no trace.
     symbols
         Free symbols of formulas, each one parameter, shape (); no gradient until asked.
     collect, distribute
         The message layers by class of the child: ``network.collect["pixel"]``.
     repeated_rows
         Rows of the last call that were run again in logarithms (see ``domain.guarded``).
-
-    Notes
-    -----
-    Change parameters under ``torch.no_grad()``: what is written through ``parameter.data`` leaves
-    no trace by which prepared potentials could be known to be old.
     """
 
     # Tensors made in inference mode have no version, by which changed parameters are noticed.
@@ -88,6 +96,7 @@ class ExactNetwork(nn.Module):
         chunk: int | None = None,
         given: tuple[Given, ...] = (),
         answers: tuple[OutputKey, ...] = (),
+        family: Family | None = None,
     ) -> None:
         super().__init__()
         keep_freed_memory()
@@ -97,25 +106,28 @@ class ExactNetwork(nn.Module):
         self.given = given
         self.answers = answers or answers_of(schedule)
         self.schedule = schedule
+        family = family or Exact()
+        self.family, self.certificate = family.name, family.certificate
+        self.origin: Origin | None = None
         self.chunk = chunk
         self.repeated_rows = 0
         self.like: Tensor
         self.register_buffer("like", torch.empty(0, dtype=dtype), persistent=False)
-        self._frame = Frame.of(schedule)
+        self._frame = Frame.of(schedule, pieced=self.family == "exact")
         self._known = State(dtype, torch.device("cpu"), ())
         self._domain: tuple[State, Domain] | None = None
-        self._partition: Frame | None = None
-        self._total: tuple[State, Tensor] | None = None
+        self._partition = Partition(schedule.forest)
         self._cached: dict[bool, tuple[State, Setting]] = {}
         forest = schedule.forest
         self._formulas = {key: formula(entries) for key, entries in forest.formulas.items()}
         self.potentials = potential_parameters(forest, self._formulas, dtype)
         self.symbols = symbol_parameters(forest, self._formulas, dtype)
-        self.collect: Named[ExactMessage] = Named(message_layers(self._frame, "root"))
-        self.distribute: Named[ExactMessage] = Named(message_layers(self._frame, "leaves"))
+        self._keys = tuple(dict.fromkeys((*self.potentials, *self._formulas)))
+        self.collect: Named[MessageLayer] = Named(family.layers(self._frame, "root", dtype))
+        self.distribute: Named[MessageLayer] = Named(family.layers(self._frame, "leaves", dtype))
         self.to(device)
         if schedule.domain is not None and schedule.domain.dtype == PRECISIONS.get(dtype):
-            self._domain = (self._state(), schedule.domain)
+            self._domain = (self.state(), schedule.domain)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -131,7 +143,7 @@ class ExactNetwork(nn.Module):
     @property
     def forest(self) -> Forest:
         """The user's forest with the present values of all parameters, float64."""
-        forest = self._current_forest()
+        forest = self.current_forest()
         if forest.grouping is None:
             return forest
         data = original_data(forest.grouping, forest.data)
@@ -148,9 +160,11 @@ class ExactNetwork(nn.Module):
         """
         if self.dtype not in PRECISIONS:
             raise QueryError(f"network: {self.dtype} is not supported; use float32 or float64.")
-        state = self._state()
+        if self.family != "exact":
+            return Domain("log", PRECISIONS[self.dtype], False, 0.0, "its nets take logarithms")
+        state = self.state()
         if self._domain is None or self._domain[0] != state:
-            current = replace(self.schedule, forest=self._current_forest())
+            current = replace(self.schedule, forest=self.current_forest())
             domain = choose_domain(current, PRECISIONS[self.dtype]).domain
             assert domain is not None
             self._domain = (state, domain)
@@ -245,7 +259,9 @@ class ExactNetwork(nn.Module):
             blank = {name: blank_row(o) for name, o in seen.items()}
             return empty(self.evaluate(blank, generator=generator, draws=draws))
         seen = gather(seen, self.schedule.forest)
-        tracked = torch.is_grad_enabled() and self._needs_gradient(seen)
+        refuse_soft(seen, self.collect)
+        tensors = (*self._tensors(), *(torch.as_tensor(o.array) for o in seen.values()))
+        tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
         with nullcontext() if tracked else torch.no_grad():
             setting = self.setting(tracked=tracked)
             again = partial(self.setting, tracked=tracked, logarithms=True)
@@ -261,6 +277,7 @@ class ExactNetwork(nn.Module):
                 with nullcontext() if tracked else torch.inference_mode():
                     raw, repeated = chunks.run(part, stop - start)
                 gathered.add(raw, start, stop)
+                del raw  # or it would live through the next chunk
                 self.repeated_rows += repeated
             results = gathered.batch_first()
             if LOG_EVIDENCE in results:
@@ -275,55 +292,41 @@ class ExactNetwork(nn.Module):
         ModelError
             If no configuration has positive mass.
         """
-        if torch.is_grad_enabled() and any(p.requires_grad for p in self._tensors()):
-            return self._run_partition(tracked=True)
-        state = self._state()
-        if self._total is None or self._total[0] != state:
-            if self.domain.dtype == "float64":
-                total = torch.tensor(log_partition(self._current_forest()), dtype=torch.float64)
-                self._total = (state, total.to(self.like.device))
-            else:
-                # The same arithmetic as with evidence, so that what it rounds cancels.
-                self._total = (state, self._run_partition(tracked=False))
-        return self._total[1]
+        tracked = torch.is_grad_enabled() and any(p.requires_grad for p in self._tensors())
+        return self._partition.log_mass(self, tracked=tracked)
 
-    def _run_partition(self, *, tracked: bool) -> Tensor:
-        """Log of the total mass by a run without evidence."""
-        if self._partition is None:
-            self._partition = partition_frame(self.schedule.forest)
-
-        def prepared(logarithms: bool) -> Setting:
-            return self.setting(tracked=tracked, logarithms=logarithms)
-
-        with nullcontext() if tracked else torch.inference_mode():
-            total = run_partition(self._partition, prepared, self.domain.tolerance, self.dtype)
-        return total if tracked else total.clone()
-
-    def _current_forest(self) -> Forest:
+    def current_forest(self) -> Forest:
         """The forest with the present values of all parameters, float64."""
         forest = self.schedule.forest
-        stacks = {key: self.stack(key).detach().double().cpu().numpy() for key in self._keys()}
+        stacks = {key: self.stack(key).detach().double().cpu().numpy() for key in self._keys}
         return replace(forest, data={**forest.data, **stacks})
 
-    def _keys(self) -> Iterator[str]:
-        """Keys of all tables and unaries."""
-        return iter(dict.fromkeys((*self.potentials, *self._formulas)))
+    def as_convolutions(self) -> ConvolutionalNetwork:
+        """The same network as plain convolutions, see :mod:`ghmpp.backends.convolutions`."""
+        from ghmpp.backends.convolutions.build import as_convolutions
+
+        return as_convolutions(self)
+
+    def extra_repr(self) -> str:
+        """Family, precision and number of parameters."""
+        count = sum(parameter.numel() for parameter in self.parameters())
+        return f"{self.family}, {str(self.dtype).removeprefix('torch.')}, {count:,} parameters"
 
     def setting(self, *, tracked: bool, logarithms: bool = False) -> Setting:
         """Prepared potentials, cached until a parameter changes."""
         domain = self.domain
         linear = domain.kind == "linear" and not logarithms
-        state = self._state()
+        state = self.state()
         if not tracked and linear in self._cached and self._cached[linear][0] == state:
             return self._cached[linear][1]
         semiring = self.schedule.semiring
         kernel: Kernel = Linear(semiring) if linear else Log(semiring)
-        single = linear and domain.dtype == "float32"
+        single = domain.dtype == "float32" and (linear or self.family != "exact")
         like = self.like.to(torch.float32 if single else torch.float64)
         setting = prepare(
             self._frame,
             kernel,
-            {name: self.stack(name) for name in self._keys()},
+            {name: self.stack(name) for name in self._keys},
             like=like,
             layers=(self.collect, self.distribute),
             tracked=tracked,
@@ -333,7 +336,7 @@ class ExactNetwork(nn.Module):
             self._cached[linear] = (state, setting)
         return setting
 
-    def _state(self) -> State:
+    def state(self) -> State:
         """Changes whenever a parameter, the precision or the device does."""
         self._known = current(self._known, self.dtype, self.like.device, self._tensors())
         return self._known
@@ -342,7 +345,6 @@ class ExactNetwork(nn.Module):
         """All parameters, without the cost of walking through modules."""
         yield from self.potentials.parts()
         yield from self.symbols.parts()
-
-    def _needs_gradient(self, observations: Mapping[str, Observation]) -> bool:
-        arrays = (torch.as_tensor(o.array) for o in observations.values())
-        return any(t.requires_grad for t in (*self._tensors(), *arrays))
+        if self.family != "exact":
+            yield from self.collect.parameters()
+            yield from self.distribute.parameters()

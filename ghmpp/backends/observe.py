@@ -20,6 +20,7 @@ from ghmpp.backends.encode import (
     refuse_infinite,
 )
 from ghmpp.backends.kernels import Kernel
+from ghmpp.backends.memory import empty, room
 from ghmpp.errors import EvidenceError
 from ghmpp.models.channels import Channel, Gaussian, Given, Localization, LogLikelihood
 from ghmpp.models.forest import VariableClass
@@ -174,10 +175,12 @@ def encode(
 def _by_state(x: Tensor, columns: Tensor | None) -> Tensor:
     """Likelihoods (batch, nodes, states) as (nodes, batch, states), states outermost in memory."""
     batch, nodes, states = x.shape
-    flat = x.reshape(batch, nodes * states).t().contiguous()  # much faster than three axes at once
+    # Much faster than three axes at once.
+    flat = empty(x, (nodes * states, batch)).copy_(x.reshape(batch, nodes * states).t())
     order = torch.arange(nodes, device=x.device) if columns is None else columns
     rows = torch.arange(states, device=x.device)[:, None] + order * states
-    return flat.index_select(0, rows.flatten()).view(states, nodes, batch).permute(1, 2, 0)
+    found = torch.index_select(flat, 0, rows.flatten(), out=room(x, flat.shape))
+    return found.view(states, nodes, batch).permute(1, 2, 0)
 
 
 def _through_channel(

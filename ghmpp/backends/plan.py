@@ -54,12 +54,16 @@ class Plan:
     held: Mapping[str, int]
 
 
-def make_plan(schedule: Schedule) -> Plan:
-    """Lifetimes of values. What ``Choose`` reads is kept, so that it can run again."""
+def make_plan(schedule: Schedule, *, pieced: bool = True) -> Plan:
+    """Lifetimes of values. What ``Choose`` reads is kept, so that it can run again.
+
+    With ``pieced``, values between a gather and a sum are postponed.
+    """
     again = {v for op in schedule.ops if isinstance(op, Choose) for v in sources(op)}
     ending: list[list[Value]] = [[] for _ in schedule.ops]
     readers = _readers(schedule)
-    last, postponed = last_use(schedule), _postponed(schedule, readers)
+    last = last_use(schedule)
+    postponed = _postponed(schedule, readers) if pieced else frozenset()
     shared = frozenset(
         op.out
         for op in schedule.ops

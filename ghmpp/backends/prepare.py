@@ -18,7 +18,7 @@ from ghmpp.backends.gathers import Shelf
 from ghmpp.backends.index_maps import index_map
 from ghmpp.backends.kernels import Kernel
 from ghmpp.backends.layout import Place, columns, places
-from ghmpp.backends.messages import ExactMessage
+from ghmpp.backends.messages import ExactMessage, MessageLayer
 from ghmpp.backends.plan import Plan, make_plan
 from ghmpp.backends.potentials import Potential, table_stack
 from ghmpp.errors import ModelError, QueryError
@@ -28,7 +28,7 @@ from ghmpp.schedule.domain import Precision
 from ghmpp.schedule.ir import Message, Schedule
 
 PRECISIONS: Mapping[torch.dtype, Precision] = {torch.float32: "float32", torch.float64: "float64"}
-MessageLayers: TypeAlias = Mapping[str, ExactMessage] | Named[ExactMessage]
+MessageLayers: TypeAlias = Mapping[str, MessageLayer] | Named[MessageLayer]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Frame:
     order: Mapping[str, IntArray | None]
 
     @classmethod
-    def of(cls, schedule: Schedule) -> Frame:
-        """Work it out once per network."""
+    def of(cls, schedule: Schedule, *, pieced: bool = True) -> Frame:
+        """Work it out once per network; ``pieced``: whether sums may be formed in pieces."""
         forest = schedule.forest
         layout = places(forest)
         edges: dict[str, Edge] = {}
@@ -70,7 +70,7 @@ class Frame:
             found = columns(forest, name, layout)
             same = bool((found == np.arange(len(found))).all())
             order[name] = None if same else found
-        return cls(schedule, make_plan(schedule), layout, edges, children, order)
+        return cls(schedule, make_plan(schedule, pieced=pieced), layout, edges, children, order)
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,10 @@ class Setting:
         return self.frame.schedule.forest
 
 
-def message_layers(frame: Frame, toward: Literal["root", "leaves"]) -> dict[str, ExactMessage]:
-    """One message layer per edge class that a schedule sends through in a direction."""
+def message_layers(frame: Frame, toward: Literal["root", "leaves"]) -> dict[str, MessageLayer]:
+    """One exact message layer per edge class that a schedule sends through in a direction."""
     blocks = frame.schedule.forest.blocks
-    layers: dict[str, ExactMessage] = {}
+    layers: dict[str, MessageLayer] = {}
     for op in frame.schedule.ops:
         if not isinstance(op, Message) or op.toward != toward:
             continue

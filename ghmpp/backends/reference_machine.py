@@ -87,9 +87,7 @@ def prepare(
 def _check_leaf(forest: Forest, name: str, array: AnyArray) -> None:
     """Refuse what would make a run fail later, or give NaN."""
     if name not in forest.variables:
-        raise EvidenceError(
-            f"leaves: unknown class '{name}'; known: {', '.join(forest.variables)}."
-        )
+        raise EvidenceError(f"leaves: unknown class '{name}'; known: {', '.join(forest.visible)}.")
     variable = forest.variables[name]
     nodes, states = variable.nodes, len(variable.states)
     if array.ndim != 3 or array.shape[1:] != (nodes, states):

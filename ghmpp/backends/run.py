@@ -186,9 +186,9 @@ class Run:
         x = self.values[op.source]
         kernel = self.setting.kernel
         if op.toward == "leaves":
-            received: Tensor = self.setting.distribute[variable](kernel, potential, x)
+            received: Tensor = self.setting.distribute[variable](kernel, potential, x, op.edge)
             return received.transpose(0, 1)
-        sent: Tensor = self.setting.collect[variable](kernel, potential, x.transpose(0, 1))
+        sent: Tensor = self.setting.collect[variable](kernel, potential, x.transpose(0, 1), op.edge)
         single = self.setting.forest.edges[op.edge].single
         return self.at_parent(op.edge, sent[0]) if single else sent
 

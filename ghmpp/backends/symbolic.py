@@ -7,7 +7,7 @@ instruction. They are meant for models small enough to be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log10, prod
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ import numpy as np
 from ghmpp._arrays import AnyArray, ObjectArray
 from ghmpp.backends.algebras import Exact
 from ghmpp.backends.reference import execute, run
-from ghmpp.backends.reference_machine import prepare
+from ghmpp.backends.reference_machine import Machine, prepare
+from ghmpp.backends.reference_readouts import readout
 from ghmpp.backends.symbolic_names import leaf_symbols, stems, symbolic_data, symbols, to_sympy
 from ghmpp.errors import QueryError
 from ghmpp.models.expressions import symbols_of
@@ -25,6 +26,18 @@ from ghmpp.schedule.shapes import value_shapes
 
 if TYPE_CHECKING:
     import sympy
+
+# Readouts whose entries are shares of one total per node.
+SHARES = ("posterior", "mean", "edge")
+
+
+@dataclass(frozen=True, slots=True)
+class Numerators(Exact):
+    """Exact numbers that are not divided by their total: results up to a factor per node."""
+
+    def shares(self, array: AnyArray, total: AnyArray) -> ObjectArray:
+        """The array itself."""
+        return np.asarray(array, object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class Assignment:
         q               product in the collect pass (what is below a node)          node, state
         e               what a child is told before the potential; by child         node, state
         b               product in the distribute pass (context, or belief)         node, state
+        z_...           what a readout of that name divides by                      node
         posterior, ...  readout of that kind; counts start with a row               as its shape
         ==============  ==========================================================  =============
 
@@ -103,16 +117,16 @@ def symbolic(
     >>> schedule = build_schedule(forest, [("posterior", "coin")], ["coin"])
     >>> for assignment in symbolic(schedule):
     ...     print(assignment)
-    posterior_coin_0_0 = l_coin_0_0/(l_coin_0_0 + l_coin_0_1)
-    posterior_coin_0_1 = l_coin_0_1/(l_coin_0_0 + l_coin_0_1)
+    z_posterior_coin_0 = l_coin_0_0 + l_coin_0_1
+    posterior_coin_0_0 = l_coin_0_0/z_posterior_coin_0
+    posterior_coin_0_1 = l_coin_0_1/z_posterior_coin_0
     """
-    _require_formulas(schedule)
+    require_formulas(schedule)
     shapes = value_shapes(schedule)
-    silent = (Normalize, Evidence) if leaves is None else (Normalize,)
-    written = (shapes[op.out] for op in schedule.ops if not isinstance(op, silent))
-    _require_size("assignments", sum(shape.entries for shape in written), limit)
+    silent = _silent(leaves)
+    require_size("assignments", assignment_count(schedule, leaves), limit)
     data = symbolic_data(schedule.forest)
-    given = _likelihoods(schedule, leaves)
+    given = likelihoods(schedule, leaves)
     machine = prepare(schedule, given, Exact(), data=data)
     if machine.batch != 1:
         raise QueryError(f"symbolic: formulas are for one row, got a batch of {machine.batch}.")
@@ -123,10 +137,25 @@ def symbolic(
             continue
         axes = shapes[op.out].axes
         names = symbols(stem, axes)
-        assignments += _assigned(op, names, machine.values[op.out].reshape(axes))
+        entries = machine.values[op.out].reshape(axes)
+        if isinstance(op, Readout) and op.kind in SHARES:
+            parts, totals = _parts(machine, op)
+            divisors = symbols(f"z_{stem}", totals.shape)
+            assignments += _assigned(op, divisors, totals)
+            entries = _divided(parts.reshape(axes), totals, divisors)
+        assignments += _assigned(op, names, entries)
         machine.values[op.out] = names[None]
     _require_new_names(assignments, [*data.values(), *given.values()])
     return tuple(assignments)
+
+
+def assignment_count(schedule: Schedule, leaves: Mapping[str, AnyArray] | None = None) -> int:
+    """How many assignments :func:`symbolic` would write."""
+    shapes, silent = value_shapes(schedule), _silent(leaves)
+    written = [op for op in schedule.ops if not isinstance(op, silent)]
+    divided = (op for op in written if isinstance(op, Readout) and op.kind in SHARES)
+    totals = sum(shapes[op.out].nodes for op in divided)
+    return totals + sum(shapes[op.out].entries for op in written)
 
 
 def closed_form(
@@ -162,10 +191,10 @@ def closed_form(
     >>> closed_form(schedule)["log_evidence", ""]
     array([log(l_coin_0_0 + l_coin_0_1)], dtype=object)
     """
-    _require_formulas(schedule)
+    require_formulas(schedule)
     blocks = schedule.forest.blocks.values()
-    _require_size("configurations", prod(block.states**block.nodes for block in blocks), limit)
-    given = _likelihoods(schedule, leaves)
+    require_size("configurations", prod(block.states**block.nodes for block in blocks), limit)
+    given = likelihoods(schedule, leaves)
     found = run(schedule, given, Exact(), data=symbolic_data(schedule.forest))
     return {
         key: _each(_log if key[0] == "log_evidence" else _expanded, array)
@@ -173,7 +202,7 @@ def closed_form(
     }
 
 
-def _likelihoods(
+def likelihoods(
     schedule: Schedule, leaves: Mapping[str, AnyArray] | None
 ) -> dict[str, ObjectArray]:
     """The given likelihoods as sympy, or symbols."""
@@ -189,6 +218,26 @@ def _assigned(op: Op, names: ObjectArray, entries: AnyArray) -> list[Assignment]
     return [
         Assignment(str(name), each, op) for name, each in zip(names.flat, formulas, strict=True)
     ]
+
+
+def _silent(leaves: Mapping[str, AnyArray] | None) -> tuple[type[Op], ...]:
+    """Instructions that write no assignment."""
+    return (Normalize, Evidence) if leaves is None else (Normalize,)
+
+
+def _parts(machine: Machine, op: Readout) -> tuple[ObjectArray, ObjectArray]:
+    """A readout before it is divided, and what its nodes are divided by, (nodes,)."""
+    whole = replace(machine, algebra=Numerators())
+    parts = readout(whole, op)
+    belief = machine.values[op.sources[0]] if op.kind == "mean" else parts
+    return parts[0], to_sympy(belief[0].reshape(len(belief[0]), -1).sum(-1))
+
+
+def _divided(parts: ObjectArray, totals: ObjectArray, divisors: ObjectArray) -> ObjectArray:
+    """Parts over the names of their totals; zeros where the total is zero."""
+    columns = (len(parts), *[1] * (parts.ndim - 1))
+    quotients = to_sympy(parts) / divisors.reshape(columns)
+    return np.where(totals.reshape(columns) == 0, 0, quotients)
 
 
 def _each(function: Callable[[object], object], array: AnyArray) -> ObjectArray:
@@ -217,7 +266,7 @@ def _require_new_names(assignments: list[Assignment], inputs: Iterable[ObjectArr
         raise QueryError(f"symbolic: rename the symbols {clash}; assignments have these names.")
 
 
-def _require_formulas(schedule: Schedule) -> None:
+def require_formulas(schedule: Schedule) -> None:
     """Refuse schedules that compare numbers: formulas have no order."""
     if schedule.semiring != "sum" or any(isinstance(op, Choose) for op in schedule.ops):
         raise QueryError(
@@ -226,10 +275,15 @@ def _require_formulas(schedule: Schedule) -> None:
         )
 
 
-def _require_size(what: str, size: int, limit: int) -> None:
+def require_size(what: str, size: int, limit: int) -> None:
     """Refuse formulas that nobody could read."""
     if size > limit:
-        said = f"{size:,}" if size < 10**15 else f"about 10^{log10(size):.0f}"
         raise QueryError(
-            f"symbolic: {said} {what} exceed limit={limit:,}; take a smaller model, or raise limit."
+            f"symbolic: {amount(size)} {what} exceed limit={limit:,}; take a smaller model, or "
+            "raise limit."
         )
+
+
+def amount(size: int) -> str:
+    """A number in words; of a very large one, its order of magnitude."""
+    return f"{size:,}" if size < 10**15 else f"about 10^{log10(size):.0f}"

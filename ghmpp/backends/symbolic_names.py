@@ -44,16 +44,25 @@ def symbolic_data(forest: Forest) -> dict[str, ObjectArray]:
         if block.unary is not None:
             shapes[block.unary] = (block.unary_rows, block.states)
     known = {**forest.data, **forest.formulas}
-    words = _identifiers(shapes)
+    names = potential_names(forest)
     return {
-        key: to_sympy(known[key]) if key in known else symbols(f"psi_{words[key]}", shape)
+        key: to_sympy(known[key]) if key in known else symbols(names[key], shape)
         for key, shape in shapes.items()
+    }
+
+
+def potential_names(forest: Forest) -> dict[str, str]:
+    """Identifiers of potentials by key: ``psi_block_pixel``; of index maps ``index_...``."""
+    kinds = {edge.key: edge.kind for edge in forest.edges.values()}
+    return {
+        key: ("psi_" if kinds.get(key, "table") == "table" else "index_") + word
+        for key, word in identifiers(forest.keys()).items()
     }
 
 
 def leaf_symbols(schedule: Schedule) -> dict[str, ObjectArray]:
     """Likelihoods ``l_<block>_<node>_<state>`` of every class that the schedule observes."""
-    forest, words = schedule.forest, _identifiers(schedule.forest.blocks)
+    forest, words = schedule.forest, identifiers(schedule.forest.blocks)
     observed = {forest.blocks[op.block].variable for op in schedule.ops if isinstance(op, Evidence)}
     found: dict[str, ObjectArray] = {}
     for name in forest.variables:
@@ -68,7 +77,7 @@ def leaf_symbols(schedule: Schedule) -> dict[str, ObjectArray]:
 
 def stems(schedule: Schedule) -> list[str]:
     """Letter and block in the names of what each instruction writes; no two alike."""
-    words = _identifiers(schedule.forest.blocks)
+    words = identifiers(schedule.forest.blocks)
     count: Counter[tuple[str, str]] = Counter()
     found: list[str] = []
     for op, phase in zip(schedule.ops, phases(schedule), strict=True):
@@ -105,7 +114,7 @@ def _letter_and_block(op: Op, phase: Phase) -> tuple[str, str]:
             assert_never(op)
 
 
-def _identifiers(names: Iterable[str]) -> dict[str, str]:
+def identifiers(names: Iterable[str]) -> dict[str, str]:
     """Each name with letters, digits and underscores only, no two alike."""
     found: dict[str, str] = {}
     taken: set[str] = set()

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghmpp._files import replaced
+from ghmpp.cli.questions import read_given, read_query
 from ghmpp.cli.tables import read_table
-from ghmpp.errors import QueryError
+from ghmpp.errors import FormatError, QueryError
+from ghmpp.schedule.picture import save_picture
 
 if TYPE_CHECKING:
-    from ghmpp.compiler import Program, Query
+    from ghmpp.compiler import Program
     from ghmpp.models.channels import Given
     from ghmpp.models.model import Model
 
@@ -29,7 +31,7 @@ def show(arguments: Namespace) -> int:
     """Print or draw a model, or the plan of a query on it."""
     from ghmpp.schedule import diagrams, picture
 
-    model = _model(arguments)
+    model = model_of(arguments)
     if arguments.query is None:
         if arguments.given:
             raise QueryError("--given: says what a query observes; pass --query too.")
@@ -38,55 +40,73 @@ def show(arguments: Namespace) -> int:
         texts = {"mermaid": diagrams.mermaid_template, "dot": diagrams.dot_template}
         text = texts[arguments.text](template) if arguments.text else repr(model)
     else:
-        schedule = _program(model, arguments).schedule
+        schedule = program_of(model, arguments).schedule
         figure = partial(picture.schedule_picture, schedule)
         writers = {"mermaid": diagrams.mermaid, "dot": diagrams.dot}
         text = writers[arguments.text](schedule) if arguments.text else str(schedule)
     if arguments.picture:
-        picture.save_picture(figure(), arguments.picture)
-        _say_written(arguments.picture)
+        save_picture(figure(), arguments.picture)
+        say_written(arguments.picture)
     print(text)
     return 0
 
 
 def compile(arguments: Namespace) -> int:
-    """Print the program of a query, or write it to a file."""
-    program = _program(_model(arguments), arguments, noisy=arguments.noisy)
-    _emit(f"{program.schedule}\n", arguments.output)
-    return 0
+    """Print the program of a query, and of a family its network; write what is asked for."""
+    from ghmpp.cli.networks import emit_network
+
+    model = model_of(arguments)
+    if arguments.family is None and not arguments.delta is arguments.width is None:
+        raise QueryError("--delta and --width are for nets; pass --family relu too.")
+    if arguments.family is None and arguments.export is None:
+        _emit(f"{program_of(model, arguments).schedule}\n", arguments.output)
+        return 0
+    return emit_network(program_of(completed(model, arguments.seed), arguments), arguments)
 
 
 def bounds(arguments: Namespace) -> int:
-    """Print the width that guarantees an error, or the error that a width guarantees."""
+    """Print widths for several errors, or all about one error or width."""
     import ghmpp as gh
 
-    model = _complete(_model(arguments), 0)
-    given: Sequence[str | Given] | None = arguments.given
-    if arguments.noisy:
-        names: Sequence[str] = arguments.given or model.forest().leaves
-        given = [gh.noisy(name, sigma=1.0) for name in names]
-    found = gh.bounds(
-        model,
-        _query(arguments.query),
-        delta=arguments.delta,
-        width=arguments.width,
-        given=given,
-        budget=arguments.budget,
-        evidence_span=arguments.evidence_span,
-        dtype=arguments.dtype,
-    )
-    if arguments.output is not None:
-        found.save(arguments.output)
-        _say_written(arguments.output)
-    print(found)
+    model = completed(model_of(arguments), 0)
+    given: Sequence[str | Given] | None = None
+    if arguments.given or arguments.noisy:
+        given = _observed(model, arguments, noisy=1.0 if arguments.noisy else None)
+    options = {
+        "given": given,
+        "budget": arguments.budget,
+        "construction": arguments.construction,
+        "evidence_span": arguments.evidence_span,
+        "dtype": arguments.dtype,
+    }
+    query = read_query(arguments.query or _root(model))
+    if arguments.picture is not None or arguments.delta is arguments.width is None:
+        curve = gh.width_curve(model, query, **options)
+        if arguments.picture is not None:
+            save_picture(curve.picture(), arguments.picture)
+            say_written(arguments.picture)
+        print(curve)
+    if arguments.delta is not None or arguments.width is not None or arguments.output is not None:
+        found = gh.bounds(model, query, delta=arguments.delta, width=arguments.width, **options)
+        if arguments.output is not None:
+            found.save(arguments.output)
+            say_written(arguments.output)
+        print(found)
     return 0
 
 
 def verify(arguments: Namespace) -> int:
-    """Compare every engine with independent ones; exit code 1 where they disagree."""
+    """Compare every engine with independent ones; exit code 1 where they disagree.
+
+    Of a folder that an export has written, the certificate and the files are checked.
+    """
     import ghmpp as gh
 
-    model = _complete(_model(arguments), arguments.seed)
+    if arguments.spec.is_dir():
+        found = gh.verify_export(arguments.spec)
+        print(found)
+        return 0 if found.passed else 1
+    model = completed(model_of(arguments), arguments.seed)
     report = gh.verify(model, rows=arguments.rows, seed=arguments.seed)
     print(report)
     return 0 if report.passed else 1
@@ -94,7 +114,7 @@ def verify(arguments: Namespace) -> int:
 
 def sample(arguments: Namespace) -> int:
     """Draw configurations as CSV: one column per variable, states by name."""
-    model = _complete(_model(arguments), arguments.seed)
+    model = completed(model_of(arguments), arguments.seed)
     columns: dict[str, list[object]] = {}
     for name, drawn in model.sample(arguments.rows, seed=arguments.seed).items():
         states = model.variables[name].states
@@ -113,7 +133,7 @@ def fit(arguments: Namespace) -> int:
     """Learn free tables and symbols from a CSV file, and save the model."""
     import ghmpp as gh
 
-    model = _model(arguments)
+    model = model_of(arguments)
     data = read_table(arguments.data, model)
     fitted = gh.fit(
         model,
@@ -123,7 +143,7 @@ def fit(arguments: Namespace) -> int:
         checkpoint=arguments.output,
     )
     fitted.save(arguments.output)
-    _say_written(arguments.output)
+    say_written(arguments.output)
     print(fitted)
     return 0
 
@@ -136,13 +156,15 @@ def demo(arguments: Namespace) -> int:
     return 0
 
 
-def _model(arguments: Namespace) -> Model:
+def model_of(arguments: Namespace) -> Model:
     """The model of a spec or of any other file that describes one, with ``--set`` applied."""
     from ghmpp.models.files import read
     from ghmpp.models.specs import load_spec
 
     path: Path = arguments.spec
     settings = dict(map(_setting, arguments.settings))
+    if not path.exists():
+        raise FormatError(f"{path}: no such file or folder.")
     if path.suffix == ".py":
         return load_spec(path, settings)
     model = read(path)
@@ -164,7 +186,7 @@ def _number(name: str, text: str) -> float:
         raise QueryError(f"--set: {name} of a saved model is a number, got {text!r}.") from None
 
 
-def _complete(model: Model, seed: int) -> Model:
+def completed(model: Model, seed: int) -> Model:
     """The model with its free tables drawn at random, saying so."""
     if not model.free:
         return model
@@ -173,31 +195,30 @@ def _complete(model: Model, seed: int) -> Model:
     return model.initialise(seed)
 
 
-def _program(model: Model, arguments: Namespace, *, noisy: float | None = None) -> Program:
+def program_of(model: Model, arguments: Namespace) -> Program:
     """The compiled ``--query``, given ``--given`` or else all leaves."""
     import ghmpp as gh
 
-    given: Sequence[str] = arguments.given or model.forest().leaves
-    observed = [name if noisy is None else gh.noisy(name, sigma=noisy) for name in given]
-    return gh.compile(model, _query(arguments.query), given=observed)
+    observed = _observed(model, arguments, noisy=getattr(arguments, "noisy", None))
+    return gh.compile(model, read_query(arguments.query), given=observed)
 
 
-def _query(text: str) -> Query:
-    """``KIND:CLASS``, ``CLASS`` (its posterior) or ``log_evidence``."""
+def _observed(model: Model, arguments: Namespace, *, noisy: float | None) -> list[Given]:
+    """What ``--given`` says, or all leaves; with ``--noisy`` through that noise."""
     import ghmpp as gh
 
-    if text == "log_evidence":
-        return gh.log_evidence()
-    kind, colon, variable = text.partition(":")
-    if not colon:
-        return gh.posterior(text)
-    kinds = {"posterior": gh.posterior, "mean": gh.mean, "edge": gh.edge}
-    if kind not in kinds:
-        raise QueryError(
-            f"--query: unknown kind {kind!r}; known: posterior:CLASS, mean:CLASS, edge:CLASS "
-            "and log_evidence."
-        )
-    return kinds[kind](variable)
+    items = [read_given(text) for text in arguments.given or model.forest().leaves]
+    if noisy is None:
+        return items
+    return [
+        item if item.channel is not None else gh.noisy(item.variable, sigma=noisy) for item in items
+    ]
+
+
+def _root(model: Model) -> str:
+    """The class of the first root."""
+    forest = model.forest()
+    return forest.blocks[forest.roots[0]].variable
 
 
 def _emit(text: str, path: Path | None) -> None:
@@ -207,8 +228,8 @@ def _emit(text: str, path: Path | None) -> None:
         return
     with replaced(path) as draft:
         draft.write_text(text, encoding="utf-8")
-    _say_written(path)
+    say_written(path)
 
 
-def _say_written(path: Path) -> None:
+def say_written(path: Path) -> None:
     print(f"written to {path}", file=sys.stderr)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import ghmpp
-from ghmpp.cli import commands
+from ghmpp.cli import arguments_experiments, commands
+from ghmpp.cli.arguments import Subparsers, add_command, add_query, add_seed, positive
 from ghmpp.errors import GhmppError, VerificationError
 
 OUT_OF_MEMORY = (
     "out of memory: take fewer rows or a smaller model; ghmpp compile says what a query needs"
-)
-SPEC = (
-    "Python file that defines `model` (or a function that returns one), a saved .json, or a "
-    "network: .uai, .bif, .xmlbif, networkx's .graph.json (and .gz)"
 )
 
 
@@ -86,52 +82,23 @@ def _parser() -> argparse.ArgumentParser:
         _add_verify,
         _add_sample,
         _add_fit,
+        arguments_experiments.add_train,
+        arguments_experiments.add_sweep,
+        arguments_experiments.add_diffuse,
         _add_demo,
     ):
         add(subparsers)
     return parser
 
 
-_Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _add(
-    subparsers: _Subparsers,
-    command: Callable[[argparse.Namespace], int],
-    summary: str,
-    *examples: str,
-    spec: bool = True,
-) -> argparse.ArgumentParser:
-    """A command named like its function, with an example under its help: lines that run."""
-    parser = subparsers.add_parser(
-        command.__name__,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog="\n  ".join(("example:", *examples)),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
-    if spec:
-        parser.add_argument("spec", metavar="SPEC", type=Path, help=SPEC)
-        parser.add_argument(
-            "--set",
-            dest="settings",
-            metavar="NAME=VALUE",
-            action="append",
-            default=[],
-            help="an argument of the spec's function, or the value of a symbol; may be repeated",
-        )
-    return parser
-
-
-def _add_show(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_show(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.show,
         "print or draw a model, or the plan of a query on it",
         "ghmpp show tutorials/specs/digits.py --query digit --picture plan.png",
     )
-    _add_query(parser, required=False)
+    add_query(parser, required=False)
     text = parser.add_mutually_exclusive_group()
     for name, program in (("mermaid", "Mermaid"), ("dot", "Graphviz")):
         instead = f"print a diagram for {program} instead"
@@ -139,38 +106,71 @@ def _add_show(subparsers: _Subparsers) -> None:
     parser.add_argument("--picture", metavar="FILE", type=Path, help="draw it too (.png, .svg)")
 
 
-def _add_compile(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_compile(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.compile,
-        "print the program of a query: operations, messages, shapes and cost",
-        "ghmpp compile tutorials/specs/digits.py --query mean:pixel --given pixel --noisy 2",
+        "print the program of a query, or emit its network: exact, ReLU with a proof, trainable",
+        'ghmpp compile tutorials/specs/digits.py --query "mean(pixel)" --given '
+        '"noisy(pixel, sigma=2)"',
+        'ghmpp compile tutorials/specs/random_ghm.py --query "posterior(x0)" --family relu '
+        "--delta 0.01 --export network --formats json,mermaid",
+        "ghmpp verify network",
     )
-    _add_query(parser, required=True)
+    add_query(parser, required=True)
     parser.add_argument(
         "--noisy", metavar="SIGMA", type=float, help="observed with Gaussian noise of this size"
     )
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="write the report here")
+    parser.add_argument("--family", help="emit the network: exact, relu or trainable")
+    _add_size(parser)
+    parser.add_argument("--dtype", help="float32 or float64 (default: float64 for exact)")
+    parser.add_argument(
+        "--init", default="random", help="how trainable nets start: random (default) or relu"
+    )
+    parser.add_argument("--export", metavar="FOLDER", type=Path, help="write the network here")
+    parser.add_argument(
+        "--formats",
+        default="json,onnx,mermaid",
+        help="what to write: json, onnx, pt2, aoti, mermaid, dot, latex, svg, with commas between "
+        "(default json,onnx,mermaid)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the folder")
+    add_seed(parser)
 
 
-def _add_bounds(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_bounds(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.bounds,
         "how wide a ReLU network must be for a guaranteed error, beside the paper's width",
+        "ghmpp bounds tutorials/specs/random_ghm.py --picture widths.png",
         "ghmpp bounds tutorials/specs/random_ghm.py --query x0 --delta 0.01",
     )
-    _add_query(parser, required=True)
+    add_query(parser, required=False, default="posterior of the root")
     parser.add_argument(
         "--noisy", action="store_true", help="observed with noise, of any size, not as states"
     )
+    _add_size(parser)
+    parser.add_argument("--dtype", default="float64", help="float64 (default), float32 or real")
+    parser.add_argument("-o", "--output", metavar="JSON", type=Path, help="write the bounds here")
+    parser.add_argument(
+        "--picture", metavar="FILE", type=Path, help="plot width against error (.png, .svg)"
+    )
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    """How wide nets are."""
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--delta", type=float, help="wished error (default 0.01)")
-    size.add_argument("--width", type=_positive, help="units per hidden layer, instead")
+    size.add_argument("--delta", type=float, help="wished error of ReLU nets")
+    size.add_argument("--width", type=positive, help="units per hidden layer, instead")
     parser.add_argument(
         "--budget",
         default="equal-width",
         help="equal-width (default), min-parameters or min-flops",
+    )
+    parser.add_argument(
+        "--construction", default="tight", help="tight (default), or paper for its own nets"
     )
     parser.add_argument(
         "--evidence-span",
@@ -179,52 +179,36 @@ def _add_bounds(subparsers: _Subparsers) -> None:
         default=float("inf"),
         help="log-likelihoods of a node differ by at most this much (default: any amount)",
     )
-    parser.add_argument("--dtype", default="float64", help="float64 (default), float32 or real")
-    parser.add_argument("-o", "--output", metavar="JSON", type=Path, help="write the bounds here")
 
 
-def _add_query(parser: argparse.ArgumentParser, *, required: bool) -> None:
-    parser.add_argument(
-        "--query",
-        metavar="KIND:CLASS",
-        required=required,
-        help="posterior:CLASS (or just CLASS), mean:CLASS, edge:CLASS or log_evidence",
-    )
-    parser.add_argument(
-        "--given",
-        metavar="CLASS",
-        action="append",
-        help="class that is observed; may be repeated (default: all leaves)",
-    )
-
-
-def _add_verify(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_verify(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.verify,
-        "compare every engine with independent ones; exit code 1 where they disagree",
+        "compare every engine with independent ones, or check an exported network; exit code 1 "
+        "where they disagree",
         "ghmpp verify tutorials/specs/random_ghm.py --rows 4",
     )
-    parser.add_argument("--rows", type=_positive, default=4, help="rows of evidence (default 4)")
-    _add_seed(parser)
+    parser.add_argument("--rows", type=positive, default=4, help="rows of evidence (default 4)")
+    add_seed(parser)
 
 
-def _add_sample(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_sample(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.sample,
         "draw configurations, as CSV with one column per variable",
         "ghmpp sample tutorials/specs/ising_tree.py --set beta=0.7 -n 5 --seed 0",
     )
     parser.add_argument(
-        "-n", dest="rows", metavar="ROWS", type=_positive, default=5, help="rows (default 5)"
+        "-n", dest="rows", metavar="ROWS", type=positive, default=5, help="rows (default 5)"
     )
-    _add_seed(parser)
+    add_seed(parser)
     parser.add_argument("-o", "--output", metavar="CSV", type=Path, help="write the rows here")
 
 
-def _add_fit(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_fit(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.fit,
         "learn free tables and symbols from data by EM",
@@ -246,13 +230,13 @@ def _add_fit(subparsers: _Subparsers) -> None:
         help="write the model here; while it learns, the best one so far",
     )
     parser.add_argument(
-        "--iterations", type=_positive, default=80, help="at most this many (default 80)"
+        "--iterations", type=positive, default=80, help="at most this many (default 80)"
     )
-    _add_seed(parser)
+    add_seed(parser)
 
 
-def _add_demo(subparsers: _Subparsers) -> None:
-    parser = _add(
+def _add_demo(subparsers: Subparsers) -> None:
+    parser = add_command(
         subparsers,
         commands.demo,
         "the whole idea on handwritten digits: verify, learn, classify, denoise, report",
@@ -265,21 +249,3 @@ def _add_demo(subparsers: _Subparsers) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="learn with few iterations, for a first look"
     )
-
-
-def _whole(text: str) -> int:
-    """A whole number >= 0."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"expected a whole number >= 0, got {text!r}")
-    return int(text)
-
-
-def _add_seed(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_whole, default=0, help="of the random numbers (default 0)")
-
-
-def _positive(text: str) -> int:
-    """A whole number >= 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number >= 1, got {text!r}")
-    return int(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ghmpp.errors import EvidenceError, FormatError
 from ghmpp.models.evidence import find_variable
@@ -48,7 +48,7 @@ def read_table(path: Path, model: Model) -> pd.DataFrame:
     return pd.DataFrame({name: _states(frame[name], str(name), model) for name in frame.columns})
 
 
-def _states(cells: pd.Series[str], name: str, model: Model) -> pd.Series[object]:
+def _states(cells: pd.Series[str], name: str, model: Model) -> pd.Series[Any]:
     """The cells of a column as states of its variable."""
     try:
         variable, _ = find_variable(name, model.variables)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ghmpp.compiler import Program, compile, mean, posterior
+from ghmpp.compiler import Program, compile
 from ghmpp.demo.report import Section
 from ghmpp.demo.stage import Stage
 from ghmpp.inference.queries import Inference
 from ghmpp.models.channels import noisy
+from ghmpp.models.queries import mean, posterior
 from ghmpp.schedule.cost import cost
 from ghmpp.schedule.picture import schedule_picture
 

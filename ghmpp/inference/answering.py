@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ghmpp.backends.network import ExactNetwork
+    from ghmpp.backends.network import Network
 
 # What stands in rows of probability zero, by kind of result: never a made-up answer.
 FLAGS = {"posterior": 0, "edge": 0, "choice": -1}
@@ -73,7 +73,7 @@ class Answering:
     dtype: Precision
     device: str
     batch_size: int | None
-    networks: dict[Question, ExactNetwork] = field(default_factory=dict)
+    networks: dict[Question, Network] = field(default_factory=dict)
 
     @cached_property
     def row_bytes(self) -> int:
@@ -89,10 +89,10 @@ class Answering:
         tensors = any(is_tensor(found.array) for found in observations.values())
         return Seen(observations, batch, tensors)
 
-    def network(self, question: Question) -> ExactNetwork:
+    def network(self, question: Question) -> Network:
         """The network for a question, compiled at its first use."""
         if question not in self.networks:
-            from ghmpp.backends.network import ExactNetwork
+            from ghmpp.backends.network import Network
             from ghmpp.backends.prepare import torch_precision
 
             schedule = schedule_for(
@@ -103,7 +103,7 @@ class Answering:
                 choose=question.choose,
                 dtype=self.dtype,
             )
-            self.networks[question] = ExactNetwork(
+            self.networks[question] = Network(
                 schedule,
                 dtype=torch_precision(self.dtype),
                 device=self.device,
@@ -135,7 +135,7 @@ class Answering:
                 results[key] = found.index_fill(0, rows, FLAGS[key[0]])
         return results
 
-    def _require_memory(self, network: ExactNetwork, batch: int, draws: int) -> None:
+    def _require_memory(self, network: Network, batch: int, draws: int) -> None:
         """Refuse results that do not fit; counted only where a bound from above does not."""
         limit = physical_memory()
         if limit is not None and batch * draws * self.row_bytes > limit:

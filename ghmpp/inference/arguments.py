@@ -16,10 +16,12 @@ def require_option(option: str, value: str, known: Sequence[str]) -> None:
         raise QueryError(f"Inference: {option} must be one of {', '.join(known)}, got {value!r}.")
 
 
-def only(names: Sequence[str], what: str) -> str:
-    """The only name; refused where there are several, so that one must be passed."""
+def only(names: Sequence[str], what: str, chosen: Hashable = None) -> str:
+    """The chosen name, or else the only one; where there are several, one must be chosen."""
+    if chosen is not None:
+        return str(chosen)
     if len(names) != 1:
-        raise QueryError(f"{what}: the model has {', '.join(names)}; pass variable=.")
+        raise QueryError(f"{what}: the model has {', '.join(names) or 'none'}; pass variable=.")
     return names[0]
 
 

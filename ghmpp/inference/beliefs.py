@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,8 @@ class Beliefs:
     ``beliefs["digit"]`` is the posterior of a class: (batch, states) for a class with one node,
     (batch, nodes, states) for others, nodes in the user's order, linear, summing to 1 over
     states. Arrays are tensors where the evidence was given as tensors. Hidden classes are not
-    listed, but computed when they are asked by name.
+    listed, but computed when they are asked by name. A node of a graph that is no string, such as
+    ``("pixel", 3)``, is a key as well as its name ``str(node)``.
 
     Attributes
     ----------
@@ -41,14 +42,14 @@ class Beliefs:
     engine: Inference = field(repr=False)
     evidence: object = field(repr=False)
 
-    def __getitem__(self, variable: str) -> FloatArray:
-        if variable in self.posteriors:
-            return self.posteriors[variable]
-        if variable not in self.engine.model.forest().variables:
-            raise QueryError(
-                f"beliefs: unknown class {variable!r}; there are {', '.join(self.posteriors)}."
-            )
-        return self.engine.posteriors(self.evidence, classes=[variable])[variable]
+    def __getitem__(self, variable: Hashable) -> FloatArray:
+        name = str(variable)
+        if name in self.posteriors:
+            return self.posteriors[name]
+        if name not in self.engine.model.forest().variables:
+            known = ", ".join(self.engine.model.variables)
+            raise QueryError(f"beliefs: unknown class {variable!r}; the model has {known}.")
+        return self.engine.posteriors(self.evidence, classes=[name])[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.posteriors)
@@ -64,11 +65,11 @@ class Beliefs:
         """Independent posterior samples, see :meth:`Inference.posterior_sample`."""
         return self.engine.posterior_sample(self.evidence, n, seed)
 
-    def edge(self, parent: str, child: str) -> FloatArray:
+    def edge(self, parent: Hashable, child: Hashable) -> FloatArray:
         """Joint posterior on an edge, see :meth:`Inference.edge`."""
         return self.engine.edge(self.evidence, parent, child)
 
-    def joint(self, *variables: str) -> FloatArray:
+    def joint(self, *variables: Hashable) -> FloatArray:
         """Joint posterior of several variables that share a clique.
 
         (batch, states of the first, states of the second, ...); see
@@ -87,7 +88,7 @@ class Beliefs:
         array([[[0.125, 0.375],
                 [0.375, 0.125]]])
         """
-        return joint_posterior(self.engine, self.evidence, variables)
+        return joint_posterior(self.engine, self.evidence, [str(name) for name in variables])
 
     def __repr__(self) -> str:
         rows = "\n".join(f"  {name}  {tuple(p.shape)}" for name, p in self.posteriors.items())

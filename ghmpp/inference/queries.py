@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -88,7 +88,7 @@ class Inference:
         return f"Inference({self.model.name!r}, dtype={self.dtype!r}, device={self.device!r})"
 
     def posteriors(
-        self, evidence: object = None, *, classes: Collection[str] | None = None
+        self, evidence: object = None, *, classes: Collection[Hashable] | None = None
     ) -> Beliefs:
         """Posteriors of every variable, or of some classes, and the log evidence.
 
@@ -146,7 +146,7 @@ class Inference:
         """
         return float(self._answering.network(Question((LOG_EVIDENCE,), ())).log_partition())
 
-    def classify(self, x: object, variable: str | None = None) -> AnyArray:
+    def classify(self, x: object, variable: Hashable = None) -> AnyArray:
         """The most probable state of one variable, (batch,), as its state name.
 
         ``variable`` defaults to the root; evidence as in :meth:`posteriors`. Tensors in give
@@ -160,9 +160,8 @@ class Inference:
         EvidenceError, ImpossibleEvidenceError, ResourceError
             As :meth:`posteriors`.
         """
-        name = variable or only(
-            [r for r in self._forest.roots if r in self.model.variables], "root"
-        )
+        roots = [name for name in self._forest.roots if name in self.model.variables]
+        name = only(roots, "root", variable)
         if name not in self._forest.variables or self._forest.variables[name].nodes != 1:
             raise QueryError(f"classify: {name!r} is not a class with one variable.")
         seen = self._answering.read(x)
@@ -172,7 +171,7 @@ class Inference:
         best = self._answering.export(chosen, name, seen)
         return best if seen.tensors else state_names(self._forest.variables[name].states, best)
 
-    def denoise(self, z: object, sigma: float = 1.0, *, variable: str | None = None) -> FloatArray:
+    def denoise(self, z: object, sigma: float = 1.0, *, variable: Hashable = None) -> FloatArray:
         """Posterior means of continuous leaves seen with Gaussian noise, (batch, nodes).
 
         Parameters
@@ -196,13 +195,13 @@ class Inference:
         -----
         This is the Bayes denoiser ``E[x | z]`` (eq. (14) of arXiv:2404.18444).
         """
-        name = variable or only(self._forest.leaves, "class of leaves for denoise")
+        name = only(self._forest.leaves, "class of leaves for denoise", variable)
         seen = self._answering.read({name: Observed(z, Gaussian(sigma))})
         means = self._answer(seen, [("mean", name)])["mean", name]
         return self._answering.export(means, "", seen)
 
     def map(
-        self, evidence: object = None, *, classes: Collection[str] | None = None
+        self, evidence: object = None, *, classes: Collection[Hashable] | None = None
     ) -> dict[str, IntArray]:
         """The most probable joint configuration: state indices by class, like posteriors.
 
@@ -222,7 +221,7 @@ class Inference:
         n: int = 1,
         seed: int = 0,
         *,
-        classes: Collection[str] | None = None,
+        classes: Collection[Hashable] | None = None,
     ) -> dict[str, IntArray]:
         """Exact independent samples given evidence: state indices by class.
 
@@ -252,7 +251,7 @@ class Inference:
         """
         return self.model.sample(n, seed)
 
-    def edge(self, evidence: object, parent: str, child: str) -> FloatArray:
+    def edge(self, evidence: object, parent: Hashable, child: Hashable) -> FloatArray:
         """Joint posterior of parents and children of an edge class.
 
         (batch, children, parent states, child states), children in the user's order.
@@ -264,12 +263,12 @@ class Inference:
         EvidenceError, ImpossibleEvidenceError, ResourceError
             As :meth:`posteriors`.
         """
-        above = self.model.template.pred.get(child, {}) if child in self._forest.variables else {}
-        if parent not in above:
-            return rule_edge(self, evidence, parent, child)
+        upper, name = str(parent), str(child)
+        if name not in self._forest.variables or upper not in self.model.template.pred[name]:
+            return rule_edge(self, evidence, upper, name)
         seen = self._answering.read(evidence)
-        results = self._answer(seen, [("edge", child), LOG_EVIDENCE])
-        return self._answering.export(results["edge", child], "", seen)
+        results = self._answer(seen, [("edge", name), LOG_EVIDENCE])
+        return self._answering.export(results["edge", name], "", seen)
 
     def expected_counts(self, evidence: object = None) -> tuple[dict[str, FloatArray], FloatArray]:
         """Expected number of uses of every potential entry, summed over the batch.
@@ -306,13 +305,14 @@ class Inference:
         question = Question(tuple(wanted), seen.observed)
         return self._answering.ask(question, seen, impossible or self.on_impossible)
 
-    def _wanted(self, classes: Collection[str] | None) -> tuple[str, ...]:
+    def _wanted(self, classes: Collection[Hashable] | None) -> tuple[str, ...]:
         """Names of the classes asked for; None = all but the hidden ones."""
-        for name in classes or ():
+        names = self._forest.visible if classes is None else list(map(str, classes))
+        for name in names:
             if name not in self._forest.variables:
                 known = ", ".join(self._forest.visible)
                 raise QueryError(f"classes: unknown class {name!r}; the model has {known}.")
-        return tuple(self._forest.visible if classes is None else classes)
+        return tuple(names)
 
     def _has_table(self, block: str) -> bool:
         return block in self._forest.edges and self._forest.edges[block].kind == "table"

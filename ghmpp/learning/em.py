@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from inspect import signature
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Never, Self
 
-from ghmpp.errors import LearningError, ModelError
+from ghmpp.errors import EvidenceError, LearningError, ModelError
 from ghmpp.learning.data import read_data
 from ghmpp.learning.networks import read_problem
 from ghmpp.learning.parameters import Parameters
@@ -17,6 +19,7 @@ from ghmpp.learning.steps import Step as Step
 from ghmpp.learning.steps import gain
 from ghmpp.learning.task import Task, make_task
 from ghmpp.models.convert import as_model
+from ghmpp.models.evidence import find_variable
 from ghmpp.models.model import Model
 from ghmpp.models.serialize import writable_path
 from ghmpp.models.states import StatesLike
@@ -111,6 +114,7 @@ class EM:
         if self.checkpoint is not None:
             writable_path(self.checkpoint)
         problem = read_problem(self.model, data, evidence, states=self.states, tie=self.tie)
+        _check_keywords(problem.evidence, problem.model)
         observations, rows = read_data(problem.model, problem.data, problem.evidence)
         task = make_task(problem.model, observations, rows, self.smoothing, problem.tie)
         self.history_, self._best = [], None
@@ -320,6 +324,19 @@ def fit(
         tie=tie,
     )
     return em.fit(data, **evidence).model_
+
+
+def _check_keywords(keywords: Iterable[str], model: Model) -> None:
+    """Refuse keywords that name no class, with the option that is meant, if one is."""
+    options = [name for name in signature(EM).parameters if name != "model"]
+    for name in keywords:
+        try:
+            find_variable(name, model.variables)
+        except EvidenceError as error:
+            begun = [option for option in options if option.startswith(name)]
+            close = begun or get_close_matches(name, options, n=1)
+            hint = f" Is the option {close[0]}= meant?" if close else ""
+            raise EvidenceError(f"fit: keyword {name}=: {error}{hint}") from None
 
 
 def _check_count(name: str, value: int, least: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -18,6 +18,7 @@ from ghmpp.inference.queries import Inference
 from ghmpp.learning.em import EM
 from ghmpp.learning.networks import read_problem
 from ghmpp.models.model import Model
+from ghmpp.models.states import StatesLike
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -48,6 +49,9 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
         As in :func:`~ghmpp.learning.em.fit`.
     random_state
         Seed, generator or None, as in scikit-learn.
+    states
+        As in :func:`~ghmpp.learning.em.fit`: states of variables of a pgmpy network that no CPD
+        tells, such as those of a hidden variable, or those that the training rows do not have.
 
     Attributes
     ----------
@@ -90,6 +94,7 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
         restarts: int = 1,
         tolerance: float = 1e-6,
         random_state: int | np.random.RandomState | None = 0,
+        states: Mapping[Any, StatesLike] | None = None,
     ) -> None:
         self.model = model
         self.target = target
@@ -100,6 +105,7 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
         self.restarts = restarts
         self.tolerance = tolerance
         self.random_state = random_state
+        self.states = states
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Learn from rows of features X, shape (rows, features), and labels y, shape (rows,).
@@ -113,12 +119,14 @@ class GHMClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sk
         check_classification_targets(y)
         features = self._named_features()
         if self.model is None:
+            if self.states:
+                raise ModelError("GHMClassifier: states are those of a network; pass model= too.")
             self.classes_, labels = np.unique(y, return_inverse=True)
             self.cuts_ = _borders(X, self.bins)
             model = _simplest(len(self.classes_), X.shape[1], self.bins)
         else:
             known = dict(zip(features, X.T, strict=False)) | {self.target: y}
-            model = read_problem(self.model, known, {}).model
+            model = read_problem(self.model, known, {}, states=self.states).model
         self.target_, self.features_ = _roles(model, self.target, self.features, features)
         if self.model is not None:
             self.classes_, labels = np.array(model.variables[self.target_].states), y
@@ -267,9 +275,9 @@ def _roles(
 
 def _only(model: Model, names: Sequence[str], option: str, what: str) -> str:
     if len(names) != 1:
+        found = ", ".join(names) or "none"
         raise QueryError(
-            f"GHMClassifier: model {model.name!r} does not have {what} but {', '.join(names)}; "
-            f"pass {option}=."
+            f"GHMClassifier: model {model.name!r} does not have {what} but {found}; pass {option}=."
         )
     return names[0]
 

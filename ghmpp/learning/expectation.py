@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ghmpp._arrays import AnyArray, FloatArray
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.compiler import schedule_for
 from ghmpp.inference.impossible import impossible_evidence
 from ghmpp.models.forest import Forest
@@ -65,8 +65,14 @@ class Expectation:
         self.observations = observations
         self.schedule = schedule_for(forest, [*wanted, LOG_EVIDENCE], sorted(observations))
 
-    def __call__(self, data: Mapping[str, AnyArray]) -> Expected:
+    def __call__(
+        self,
+        data: Mapping[str, AnyArray],
+        observations: Mapping[str, Observation] | None = None,
+    ) -> Expected:
         """Counts and log evidence for numeric potentials by key.
+
+        ``observations`` of the same classes stand for the present ones.
 
         Raises
         ------
@@ -75,11 +81,12 @@ class Expectation:
         """
         forest = replace(self.forest, data=data, formulas={}, parameters={})
         schedule = choose_domain(replace(self.schedule, forest=forest))
-        network = ExactNetwork(schedule, dtype=torch.float64)
-        results = network.evaluate(self.observations)
+        network = Network(schedule, dtype=torch.float64)
+        seen = self.observations if observations is None else observations
+        results = network.evaluate(seen)
         log_evidence = results.pop(LOG_EVIDENCE).numpy()
         rows = np.flatnonzero(np.isneginf(log_evidence)).tolist()
         if rows:
-            raise impossible_evidence(forest, self.observations, rows)
+            raise impossible_evidence(forest, seen, rows)
         counts = {key: found.numpy() for (_, key), found in results.items()}
         return Expected(counts, log_evidence, float(network.log_partition()))

@@ -90,22 +90,55 @@ def new_symbols(
     """
 
     def objective(x: FloatArray) -> tuple[float, FloatArray]:
-        with np.errstate(over="ignore"):
-            theta = np.where(formulas.positive, np.exp(x), x)
-        weights = formulas.weights(theta)
-        if weights is None:
-            return -np.inf, np.zeros_like(x)
-        value, gradient = _complete(formulas, theta, weights, counts)
-        if partition is not None:
-            alone = partition({**data, **formulas.potentials(weights)})
-            value -= rows * alone.log_partition
-            gradient -= rows * _complete(formulas, theta, weights, alone.counts)[1]
-        return value, np.where(formulas.positive, theta, 1.0) * gradient
+        return symbol_slope(formulas, x, counts, rows, partition=partition, data=data)
 
+    return symbol_values(formulas, climb(objective, symbol_coordinates(formulas, before)))
+
+
+def symbol_coordinates(formulas: Formulas, theta: FloatArray) -> FloatArray:
+    """Free coordinates of values of the symbols: logs of those that are positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        start = np.where(formulas.positive, np.log(before), before)
-    best = climb(objective, start)
-    return np.where(formulas.positive, np.exp(best), best)
+        return np.where(formulas.positive, np.log(theta), theta)
+
+
+def symbol_values(formulas: Formulas, x: FloatArray) -> FloatArray:
+    """Values of the symbols, from :func:`symbol_coordinates`."""
+    with np.errstate(over="ignore"):
+        return np.where(formulas.positive, np.exp(x), x)
+
+
+def symbol_slope(
+    formulas: Formulas,
+    x: FloatArray,
+    counts: Mapping[str, FloatArray],
+    rows: int,
+    *,
+    partition: Expectation | None,
+    data: Mapping[str, AnyArray],
+) -> tuple[float, FloatArray]:
+    """The expected complete log-likelihood of :func:`new_symbols`, and its gradient.
+
+    Parameters
+    ----------
+    x
+        Coordinates of the symbols; value -inf where they make no potentials.
+    formulas, counts, rows, partition, data
+        As for :func:`new_symbols`.
+
+    Notes
+    -----
+    Where the counts were found at ``x`` itself, it is the gradient of the log evidence.
+    """
+    theta = symbol_values(formulas, x)
+    weights = formulas.weights(theta)
+    if weights is None:
+        return -np.inf, np.zeros_like(x)
+    value, gradient = _complete(formulas, theta, weights, counts)
+    if partition is not None:
+        alone = partition({**data, **formulas.potentials(weights)})
+        value -= rows * alone.log_partition
+        gradient -= rows * _complete(formulas, theta, weights, alone.counts)[1]
+    return value, np.where(formulas.positive, theta, 1.0) * gradient
 
 
 def _complete(

@@ -43,6 +43,12 @@ class Task:
     smoothing: float
     rows: int
 
+    @property
+    def keys(self) -> set[str]:
+        """Potentials whose expected counts are wanted."""
+        forest = self.parts.model.forest()
+        return (set(forest.formulas) - set(forest.data)) | set(self.parts.tables)
+
     def initial(self, seed: int, start: Model | None) -> Parameters:
         """Where a run starts, see :func:`ghmpp.learning.parameters.initial`."""
         found = initial(self.parts, self.formulas, seed, start)
@@ -56,7 +62,7 @@ class Task:
         ImpossibleEvidenceError
             If rows of the data have probability zero.
         """
-        return self.expectation(self._data(parameters))
+        return self.expectation(self.data(parameters))
 
     def maximise(self, before: Parameters, expected: Expected) -> Parameters:
         """The M-step: parameters whose objective is at least as high."""
@@ -79,7 +85,7 @@ class Task:
             expected.counts,
             self.rows,
             partition=self.partition,
-            data=self._data(after),
+            data=self.data(after),
         )
         weights = self.formulas.weights(theta)
         if weights is None:
@@ -97,7 +103,8 @@ class Task:
         """The model with these parameters."""
         return fitted(self.parts, self.formulas, parameters)
 
-    def _data(self, parameters: Parameters) -> Mapping[str, AnyArray]:
+    def data(self, parameters: Parameters) -> Mapping[str, AnyArray]:
+        """Numeric potentials by key."""
         given = self.parts.model.forest().data
         return {**given, **parameters.tables, **parameters.potentials}
 

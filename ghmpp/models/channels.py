@@ -8,7 +8,7 @@ where the rest does not depend on the state.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
@@ -222,7 +222,7 @@ class Given:
     channel: Channel | None = None
 
 
-def noisy(variable: str, *, sigma: float, scale: float = 1.0) -> Given:
+def noisy(variable: Hashable, *, sigma: float, scale: float = 1.0) -> Given:
     """The class ``variable`` observed with Gaussian noise, as given to ``compile``.
 
     Parameters
@@ -242,10 +242,10 @@ def noisy(variable: str, *, sigma: float, scale: float = 1.0) -> Given:
     >>> noisy("pixel", sigma=2.0)
     Given(variable='pixel', channel=Gaussian(sigma=2.0, scale=1.0))
     """
-    return Given(variable, Gaussian(sigma, scale))
+    return Given(str(variable), Gaussian(sigma, scale))
 
 
-def localized(variable: str, *, time: float) -> Given:
+def localized(variable: Hashable, *, time: float) -> Given:
     """The class ``variable`` observed by stochastic localization at ``time``.
 
     Parameters
@@ -265,7 +265,7 @@ def localized(variable: str, *, time: float) -> Given:
     >>> localized("pixel", time=0.0)
     Given(variable='pixel', channel=Localization(time=0.0))
     """
-    return Given(variable, Localization(time))
+    return Given(str(variable), Localization(time))
 
 
 def _require(channel: str, name: str, value: float, *, positive: bool = False) -> None:

@@ -56,8 +56,9 @@ def from_networkx(graph: nx.Graph[Any], *, root: Hashable | None = None) -> Mode
         nodes that the axes of its potential belong to; without it the first axis belongs to the
         node that was added to the graph first. Where no edge into a node has a potential, the
         distribution of the node given all its parents is free. Nodes that are not strings are
-        called ``str(node)``. Attributes with other names are free, but one that is called almost
-        like these ("state", "potentials") is taken for a slip and refused.
+        called ``str(node)``; evidence, queries and beliefs take the node itself too. Attributes
+        with other names are free, but one that is called almost like these ("state",
+        "potentials") is taken for a slip and refused.
     root
         Node that becomes the root of its tree; undirected graphs and factor graphs only.
 

@@ -108,7 +108,8 @@ def factors_from_pgmpy(model: object) -> Factors:
     ------
     ConversionError
         For other kinds of models, missing CPDs or factors, CPDs that say other parents than the
-        network, or state names that differ between the factors of a variable.
+        network, columns of CPDs whose sums miss 1 by more than 1 %, or state names that differ
+        between the factors of a variable.
 
     Warns
     -----

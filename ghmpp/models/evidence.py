@@ -18,6 +18,7 @@ from ghmpp.errors import EvidenceError
 from ghmpp.models.forest import VariableClass
 from ghmpp.models.lookup import MISSING
 from ghmpp.models.observations import Observation, is_tensor, observe
+from ghmpp.models.rooting import shortened
 
 
 def read_evidence(
@@ -89,11 +90,11 @@ def _entries(
     if hasattr(evidence, "columns") and hasattr(evidence, "to_numpy"):
         return _columns(evidence, variables)
     if default is None:
-        known = ", ".join(variables)
+        known = visible_names(variables)
         raise EvidenceError(
             f"evidence: a bare {type(evidence).__name__} does not say which variable it belongs "
-            f"to; pass a dictionary such as {{{next(iter(variables), 'name')!r}: ...}} "
-            f"with names from: {known}."
+            f"to; pass a dictionary such as {{{next(iter(known), 'name')!r}: ...}} "
+            f"with names from: {shortened(known)}."
         )
     return {default: evidence}
 
@@ -117,16 +118,21 @@ def _columns(frame: Any, variables: Mapping[str, VariableClass]) -> dict[object,
 def find_variable(
     key: object, variables: Mapping[str, VariableClass]
 ) -> tuple[VariableClass, int | None]:
-    """The class that a name means, and the node (None for the whole class)."""
-    if isinstance(key, str) and key in variables:
-        return variables[key], None
-    match = re.fullmatch(r"(.+)\[(\d+)\]", str(key))
+    """The class that a name means, and the node (None for the whole class).
+
+    A node of a graph that is no string, such as ``("pixel", 3)`` or ``7``, means the variable
+    that was made of it, which is called ``str(node)``.
+    """
+    name = str(key)
+    if name in variables:
+        return variables[name], None
+    match = re.fullmatch(r"(.+)\[(\d+)\]", name)
     if match is None or match[1] not in variables:
-        known = [name for name, each in variables.items() if not each.hidden]
-        close = get_close_matches(str(key), known, n=1)
+        known = visible_names(variables)
+        close = get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise EvidenceError(
-            f"evidence: no variable {key!r}; the variables are: {', '.join(known)}.{hint}"
+            f"evidence: no variable {key!r}; the variables are: {shortened(known)}.{hint}"
         )
     variable, node = variables[match[1]], int(match[2])
     if node >= variable.nodes:
@@ -135,6 +141,11 @@ def find_variable(
             f"{variable.name}[0] to {variable.name}[{variable.nodes - 1}]."
         )
     return variable, None if variable.nodes == 1 else node
+
+
+def visible_names(variables: Mapping[str, VariableClass]) -> list[str]:
+    """Names of the classes that a user knows: all but the hidden ones."""
+    return [name for name, each in variables.items() if not each.hidden]
 
 
 def _join(variable: VariableClass, parts: Mapping[int | None, Observation]) -> Observation:

@@ -22,14 +22,24 @@ def read_evidence(
 ) -> States:
     """The evidence in a UAI evidence file (``.uai.evid``), as :func:`ghmpp.infer` takes it.
 
+    Such a file numbers variables and states from 0, in the order of the UAI file of its network.
+    So which variable has which number must be known, in one of three ways:
+
+    - the file says it in a comment, as :func:`write_evidence` makes it: any model of these names;
+    - the model's variables are called x0, x1, ..., as :func:`ghmpp.read` calls those of a UAI file
+      without names: x3 has the number 3, whatever the order of the model;
+    - the factors of the UAI file are given instead of a model: their order counts.
+
+    Evidence of another program on a model whose variables have names of their own is refused,
+    because their order in that program is not known.
+
     Parameters
     ----------
     path
         The file, of one sample or of many.
     model
-        What it belongs to. Its variables are called x0, x1, ..., as those of a UAI file without
-        names; or the evidence file names them, as :func:`write_evidence` does; or these are the
-        factors of the UAI file (:func:`ghmpp.models.files.read_factors`), whose order counts.
+        What it belongs to, as above; factors come from
+        :func:`ghmpp.models.files.read_factors`.
     layout
         "one" or "many" samples; None = as the file looks.
 

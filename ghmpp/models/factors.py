@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,8 +20,9 @@ from ghmpp.errors import ConversionError, ModelError, NormalizationWarning
 from ghmpp.models.potentials import PriorLike, read_prior
 from ghmpp.models.states import StatesLike, read_states
 
-# Sums of conditional probabilities that miss 1 by more than this are worth a word.
-ROUNDING = 1e-6
+# Sums of conditional probabilities that miss 1 by more than the first are worth a word, and by
+# more than the second are no rounding: pgmpy refuses them too.
+ROUNDING, TOLERATED = 1e-6, 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +121,7 @@ def with_unit_sums(factors: Iterable[Factor]) -> tuple[Factor, ...]:
     Raises
     ------
     ConversionError
-        If a table has a negative entry or one that is not finite.
+        If a table has a negative entry or one that is not finite, or sums miss 1 by more than 1 %.
 
     Warns
     -----
@@ -146,6 +147,13 @@ def with_unit_sums(factors: Iterable[Factor]) -> tuple[Factor, ...]:
             )
         sums = table.sum(axis=factor.variables.index(factor.child), keepdims=True)
         off = float(np.abs(sums - 1).max())
+        if off > TOLERATED * (1 + ROUNDING):
+            at = np.unravel_index(int(np.abs(sums - 1).argmax()), sums.shape)
+            raise ConversionError(
+                f"distribution of {factor.child!r}: the probabilities of its states sum to "
+                f"{sums[at]:.4g}{_configuration(factor, at)}; they must sum to 1 (up to 1 %). "
+                "Divide them by their sums, or correct the one that is wrong."
+            )
         if off > worst:
             worst, where = off, factor.child
         table = table / np.where(sums > 0, sums, 1.0)
@@ -158,6 +166,13 @@ def with_unit_sums(factors: Iterable[Factor]) -> tuple[Factor, ...]:
             stacklevel=5,
         )
     return tuple(found)
+
+
+def _configuration(factor: Factor, at: Sequence[int | np.intp]) -> str:
+    """The states of the other variables at a place of the table, in words."""
+    others = zip(factor.variables, at, strict=True)
+    named = [f"{name}: state {int(index)}" for name, index in others if name != factor.child]
+    return f" where {', '.join(named)}" if named else ""
 
 
 def free_priors(graph: Factors) -> frozenset[str]:

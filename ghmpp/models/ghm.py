@@ -87,6 +87,7 @@ def GHM(
         given = None if tables is None else tables[level - 1]
         above = len(model.declarations[layer.name].space)
         space = read_states(spaces[level], values.get(level), f"variable 'x{level}'")
+        _check_axes(given, above, len(space), branching[level - 1], level)
         joint = is_joint(given, above, len(space), branching[level - 1])
         layer = layer.children(
             f"x{level}",
@@ -98,6 +99,19 @@ def GHM(
             order=order if level == levels else None,
         )
     return model
+
+
+def _check_axes(given: object, parents: int, states: int, ranks: int, level: int) -> None:
+    """Refuse an array that has the axes of a joint table and the shape of none."""
+    if not isinstance(given, np.ndarray) or given.ndim != ranks + 1 or ranks == 1:
+        return
+    joint = (parents, *[states] * ranks)
+    if given.shape != joint and given.shape[1:] != (parents, states):
+        raise ModelError(
+            f"GHM: tables of level {level}: expected shape {(parents, states)}, a table for all "
+            f"children, {(ranks, parents, states)}, one for each, or {joint}, a joint table "
+            f"(parent states, states of child 1, ...); got {given.shape}."
+        )
 
 
 def _length(what: str, given: object, form: str) -> int:

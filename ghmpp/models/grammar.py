@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ghmpp.errors import FormatError
+from ghmpp.errors import FormatError, UsageError
 from ghmpp.models.model import Model
 from ghmpp.models.rules import Rules
 
@@ -49,6 +49,8 @@ def grammar(text: str, *, name: str = "grammar") -> Model:
 
     Raises
     ------
+    UsageError
+        If ``text`` is no text.
     FormatError
         With line and column, if the text is malformed; if productions of one level differ in
         length, so that strings would have different lengths; if a level has both terminals and
@@ -63,6 +65,11 @@ def grammar(text: str, *, name: str = "grammar") -> Model:
       x1  2 nodes  2 states  2 per x0, 2 rules
       x2  4 nodes  3 states  2 per x1, 3 rules
     """
+    if not isinstance(text, str):
+        raise UsageError(
+            f"grammar: expected a text such as 'S -> a b [0.7] | b a [0.3]', got a "
+            f"{type(text).__name__}; read a file first: grammar(Path(file).read_text())."
+        )
     productions = _parse(text)
     by_symbol: dict[str, list[_Production]] = {}
     for production in productions:
@@ -114,7 +121,10 @@ def _parse(text: str) -> list[_Production]:
         if before is not each.at:
             written = f"{each.left} -> {' '.join(each.right)}"
             raise _error(
-                f"{written} is given twice, first in line {before.line}", each.at, found=""
+                f"{written} is given twice, first in line {before.line}",
+                each.at,
+                "keep one of them, with the sum of the weights",
+                found="",
             )
     return found
 
@@ -123,9 +133,13 @@ def _statement(tokens: list[_Token], position: int, found: list[_Production]) ->
     """Read one symbol and all its alternatives; the position behind them."""
     left = tokens[position]
     if left.kind != "symbol":
-        raise _error("expected a symbol", left)
+        raise _error("expected a symbol", left, "a production begins with one, as in 'S -> a b'")
     if tokens[position + 1].text != "->":
-        raise _error(f"expected '->' after the symbol {left.text!r}", tokens[position + 1])
+        raise _error(
+            f"expected '->' after the symbol {left.text!r}",
+            tokens[position + 1],
+            f"write {left.text} -> and what it becomes",
+        )
     position += 2
     while True:
         start = tokens[position]
@@ -134,7 +148,11 @@ def _statement(tokens: list[_Token], position: int, found: list[_Production]) ->
             right.append(tokens[position].text)
             position += 1
         if not right:
-            raise _error(f"expected symbols that {left.text!r} becomes", tokens[position])
+            raise _error(
+                f"expected symbols that {left.text!r} becomes",
+                tokens[position],
+                "a symbol that stands for nothing needs a name too, such as '_'",
+            )
         weight: Weight = 1.0
         if tokens[position].kind == "weight":
             weight = _weight(tokens[position])
@@ -145,9 +163,15 @@ def _statement(tokens: list[_Token], position: int, found: list[_Production]) ->
         position += 1
     follows = tokens[position]
     if follows.kind not in ("end", "symbol") and follows.text != ";":
-        raise _error("expected '|', ';' or a new line", follows)
+        raise _error(
+            "expected '|', ';' or a new line", follows, "put symbols with such marks in quotes"
+        )
     if follows.kind == "symbol" and not _new_line(tokens, position):
-        raise _error("expected '|', ';' or a new line after the weight", follows)
+        raise _error(
+            "expected '|', ';' or a new line after the weight",
+            follows,
+            "a weight stands behind all symbols of its production",
+        )
     return position
 
 
@@ -162,14 +186,22 @@ def _tokens(text: str) -> Iterator[_Token]:
         match = _TOKEN.match(text, position)
         column = position - start + 1
         if match is None:
-            raise _error("cannot be read", _Token("", text[position], line, column))
+            raise _error(
+                "cannot be read",
+                _Token("", text[position], line, column),
+                "close the quotation mark or bracket, or put the whole symbol in quotes",
+            )
         kind, word = match.lastgroup, match.group()
         position = match.end()
         if kind == "line":
             line, start = line + 1, position
         elif kind == "quoted":
             if len(word) == 2:
-                raise _error("a symbol cannot be empty", _Token("", word, line, column))
+                raise _error(
+                    "a symbol cannot be empty",
+                    _Token("", word, line, column),
+                    "write a word between the quotation marks",
+                )
             yield _Token("symbol", word[1:-1], line, column)
         elif kind != "space":
             yield _Token(str(kind), word, line, column)
@@ -184,7 +216,9 @@ def _weight(token: _Token) -> Weight:
     except (ValueError, ZeroDivisionError):
         raise _error("expected a weight such as [0.7] or [1/3]", token) from None
     if not 0 <= weight < float("inf"):
-        raise _error("a weight must be finite and >= 0", token)
+        raise _error(
+            "a weight must be finite and >= 0", token, "weights are no logarithms; 0 forbids"
+        )
     return weight
 
 
@@ -207,18 +241,20 @@ def _refuse_mixture(
     for symbol in symbols:
         if symbol not in by_symbol:
             raise _error(
-                f"{used[0].left!r} has productions, but {symbol!r} on the same level has none; "
+                f"{used[0].left!r} has productions, but {symbol!r} on the same level has none, and "
                 f"strings must have one length",
                 used[0].at,
+                f"let {symbol!r} become {len(used[0].right)} symbols too",
                 found="",
             )
     for each in used:
         if len(each.right) != len(used[0].right):
             raise _error(
                 f"{each.left!r} becomes {len(each.right)} symbols, but {used[0].left!r} on the "
-                f"same level becomes {len(used[0].right)} in line {used[0].at.line}; strings must "
-                f"have one length",
+                f"same level becomes {len(used[0].right)} in line {used[0].at.line}, and strings "
+                f"must have one length",
                 each.at,
+                "fill up the shorter ones with a symbol that stands for nothing, such as '_'",
                 found="",
             )
 
@@ -234,8 +270,9 @@ def _refuse_recursion(root: str, by_symbol: Mapping[str, list[_Production]]) -> 
     cycle = [edge[0] for edge in nx.find_cycle(graph, root)]
     raise _error(
         f"{cycle[0]!r} derives itself ({' -> '.join([*cycle, cycle[0]])}), so that strings would "
-        f"have no end; name the symbols of each level differently",
+        f"have no end",
         by_symbol[cycle[0]][0].at,
+        "name the symbols of each level differently",
         found="",
     )
 
@@ -245,7 +282,10 @@ def _refuse_unused(productions: list[_Production], levels: list[list[str]]) -> N
     for each in productions:
         if each.left not in reached:
             raise _error(
-                f"{each.left!r} cannot be reached from {levels[0][0]!r}", each.at, found=""
+                f"{each.left!r} cannot be reached from {levels[0][0]!r}, the first symbol",
+                each.at,
+                "let a symbol above become it, or leave its productions out",
+                found="",
             )
 
 
@@ -253,7 +293,7 @@ def _rules(used: list[_Production], above: list[str], below: list[str]) -> Rules
     """The rules of one level."""
     if not any(each.weight for each in used):
         problem = f"all weights of {above[0]!r} and its level are 0, so that no string is possible"
-        raise _error(problem, used[0].at, found="")
+        raise _error(problem, used[0].at, "give one of them a positive weight", found="")
     parents = {symbol: state for state, symbol in enumerate(above)}
     children = {symbol: state for state, symbol in enumerate(below)}
     return Rules(
@@ -263,12 +303,13 @@ def _rules(used: list[_Production], above: list[str], below: list[str]) -> Rules
     )
 
 
-def _error(problem: str, token: _Token, *, found: str | None = None) -> FormatError:
-    """The error with its place."""
+def _error(problem: str, token: _Token, cure: str = "", *, found: str | None = None) -> FormatError:
+    """The error with its place, and what to do about it."""
     if found is None:
         found = f", found {token.text!r}" if token.text else ", found the end of the text"
+    cure = f"; {cure}" if cure else ""
     return FormatError(
-        f"grammar, line {token.line}, column {token.column}: {problem}{found}.",
+        f"grammar, line {token.line}, column {token.column}: {problem}{found}{cure}.",
         line=token.line,
         column=token.column,
     )

@@ -5,6 +5,9 @@ level by what a batched instruction needs to be equal (states, state values, the
 parents). Children are put in order by colour refinement: equal potentials above equal subtrees
 stand next to each other. So an untied copy of a regular model has the regular model's schedule,
 and on any other tree the number of instructions grows with the levels, not with the variables.
+
+Equal means entry by entry. Tables that are multiples of each other stay apart, as rows of one
+stack: each has its own expected counts and gradient, and its scale is part of log_partition().
 """
 
 from __future__ import annotations

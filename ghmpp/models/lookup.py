@@ -71,8 +71,9 @@ def state_indices(variable: VariableClass, array: AnyArray) -> IntArray:
 
     Returns
     -------
-    int64 array of the same shape
-        Entries 0 .. states - 1, or -1 where missing.
+    array of signed integers of the same shape
+        Entries 0 .. states - 1, or -1 where missing. Integers stay as narrow as they were given
+        (a byte for each of many pixels); those that are signed indices already are not copied.
 
     Raises
     ------
@@ -83,22 +84,31 @@ def state_indices(variable: VariableClass, array: AnyArray) -> IntArray:
         wrong = array[(array < MISSING) | (array >= len(variable.states))]
         if wrong.size:
             raise _unknown_state(variable, wrong[0].item())
-        return array.astype(np.int64)
+        return array.astype(_signed(array.dtype), order="C", copy=False)
     lookup = {name: index for index, name in enumerate(variable.states)}
     if array.dtype.kind == "O":
         found = [_index(variable, lookup, value) for value in array.ravel().tolist()]
         return np.array(found, dtype=np.int64).reshape(array.shape)
     distinct, inverse = np.unique(array, return_inverse=True)
     found = [_index(variable, lookup, value) for value in distinct.tolist()]
-    return np.array(found, dtype=np.int64)[inverse].reshape(array.shape)
+    dtype = np.dtype(np.int64)
+    if array.dtype.kind in "biu":
+        dtype = np.promote_types(_signed(array.dtype), np.min_scalar_type(-len(lookup)))
+    return np.array(found, dtype=dtype)[inverse].reshape(array.shape)
+
+
+def _signed(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The narrowest signed integers that hold all integers of a type, up to int64."""
+    return np.promote_types(dtype, np.int8) if dtype.itemsize < 8 else np.dtype(np.int64)
 
 
 def tensor_indices(variable: VariableClass, tensor: Any) -> Any:
-    """As :func:`state_indices`, for a torch tensor; indices come back as an int64 tensor."""
-    if not tensor.is_floating_point():
-        tensor = tensor.long()
+    """As :func:`state_indices`, for a torch tensor."""
+    if not tensor.is_floating_point() and not tensor.dtype.is_signed:
+        tensor = tensor.short() if tensor.element_size() == 1 else tensor.long()
     if _names_are_indices(variable) and not tensor.is_floating_point():
-        result, wrong = tensor, (tensor < MISSING) | (tensor >= len(variable.states))
+        largest = min(len(variable.states) - 1, 2 ** (8 * tensor.element_size() - 1) - 1)
+        result, wrong = tensor, (tensor < MISSING) | (tensor > largest)
     else:
         result = (tensor == tensor).long().fill_(_UNKNOWN)
         result.masked_fill_((tensor != tensor) | (tensor == MISSING), MISSING)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ghmpp._arrays import AnyArray, IntArray
 from ghmpp.errors import ModelError
-from ghmpp.models import summary
+from ghmpp.models import summary, tables
 from ghmpp.models.declaration import Declaration, check_name, read_count
 from ghmpp.models.expand import expand
 from ghmpp.models.expressions import Scalar, Symbol, add_symbol
@@ -24,13 +24,6 @@ from ghmpp.models.potentials import PotentialLike, PriorLike
 from ghmpp.models.rule_levels import rule_levels
 from ghmpp.models.rules import Rules
 from ghmpp.models.states import StatesLike, read_states
-from ghmpp.models.tables import (
-    random_stacks,
-    read_values,
-    replace_stacks,
-    with_potential,
-    with_prior,
-)
 from ghmpp.models.variable import Variable
 
 if TYPE_CHECKING:
@@ -80,8 +73,6 @@ class Model:
         model._values = {key: v for key, v in (values or {}).items() if key in model._symbols}
         return model
 
-    # Declaring
-
     def root(
         self,
         name: str,
@@ -110,7 +101,7 @@ class Model:
         """
         check_name(name, self._declarations, None)
         declared = Declaration(name, read_states(states, values, f"variable {name!r}"))
-        return self.add(with_prior(declared, prior))
+        return self.add(tables.with_prior(declared, prior))
 
     def chain(
         self,
@@ -146,8 +137,8 @@ class Model:
         nodes = read_count(length, "length", place)
         space = read_states(states, values, place)
         declared = Declaration(name, space, nodes=nodes, levels=nodes, chain=True)
-        declared = with_potential(declared, declared, potential)
-        return self.add(with_prior(declared, prior))
+        declared = tables.with_potential(declared, declared, potential)
+        return self.add(tables.with_prior(declared, prior))
 
     def add(self, declared: Declaration) -> Variable:
         """Add a checked declaration; its parent must be declared already."""
@@ -156,8 +147,6 @@ class Model:
         self._declarations[declared.name] = declared
         self._forests.clear()
         return Variable(self, declared.name)
-
-    # What was declared
 
     @property
     def declarations(self) -> Mapping[str, Declaration]:
@@ -203,8 +192,6 @@ class Model:
         """The declaration as a graph, see :func:`ghmpp.models.summary.template`."""
         return summary.template(self)
 
-    # New models from this one
-
     def bind(self, **values: object) -> Model:
         """A model in which symbols have values; formulas keep the symbols.
 
@@ -224,12 +211,11 @@ class Model:
         >>> import sympy
         >>> beta = sympy.Symbol("beta", positive=True)
         >>> model = Model("potts")
-        >>> root = model.root("root", 2)
-        >>> _ = root.children("leaf", 2, 2, potential=lambda s, a: sympy.exp(beta * int(s == a)))
+        >>> _ = model.root("root", 2).children("leaf", 2, 2, potential=[[beta, 1], [1, beta]])
         >>> model.bind(beta=0.5).parameters
         {'beta': 0.5}
         """
-        new = read_values(values, self._symbols)
+        new = tables.read_values(values, self._symbols)
         declared = self._declarations.values()
         model = Model.from_declarations(self.name, declared, self._values | new)
         model.forest()  # checks the weights at these values
@@ -250,20 +236,18 @@ class Model:
         ModelError
             If a key is unknown, or shapes or entries are wrong.
         """
-        replaced = replace_stacks(self._declarations, stacks)
+        replaced = tables.replace_stacks(self._declarations, stacks)
         return Model.from_declarations(self.name, replaced, self._values)
 
     def initialise(self, seed: int = 0) -> Model:
         """A model whose free tables are random: rows ``1 + 0.5 u`` normalised, u in [0, 1]."""
-        return self.with_tables(random_stacks(self._declarations, seed))
+        return self.with_tables(tables.random_stacks(self._declarations, seed))
 
     def normalized(self) -> Model:
         """The same law in conditional probabilities, see :mod:`ghmpp.models.normalized`."""
         from ghmpp.models.normalized import normalized
 
         return normalized(self)
-
-    # What it means
 
     def forest(self, exact: bool = False) -> Forest:
         """The forest of variables that the model means; the same object on every call.
@@ -304,7 +288,26 @@ class Model:
         return sample(self.forest(), n, seed)
 
     def valid_rules(self, x: object) -> Validity:
-        """Which tuples of strings are expansions, see :mod:`ghmpp.models.validity`."""
+        """Which nodes of strings the joint rules can write, see :mod:`ghmpp.models.validity`.
+
+        ``x`` are states of the leaves, by index or name, (leaves,) or (batch, leaves), missing
+        where None, NaN or -1; or any other evidence. Of the result, ``found["x1"]``, bool (batch,
+        nodes), says whether some symbol of a node expands into what is below it, ``found.broken``
+        names the tuples of each string that no rule writes; of possible strings all are valid.
+
+        Raises
+        ------
+        ModelError, EvidenceError
+            If no level has joint rules; or if ``x`` does not fit.
+
+        Examples
+        --------
+        >>> import ghmpp as gh
+        >>> model = gh.grammar("S -> A B | B A; A -> a b; B -> c c")
+        >>> found = model.valid_rules([["a", "b", "c", "c"], ["a", "b", "c", "a"]])
+        >>> found["x1"].tolist(), found.broken
+        ([[True, True], [True, False]], ((), ('x1[1] -> (c, a)',)))
+        """
         from ghmpp.models.validity import valid_rules
 
         return valid_rules(self, x)

@@ -68,7 +68,7 @@ class Observation:
         ======================  ================================================================
         kind                    array
         ======================  ================================================================
-        states                  int64 (batch, nodes), state indices, -1 where missing
+        states                  signed integers (batch, nodes), state indices, -1 where missing
         likelihood              float64 (batch, nodes, states), linear, >= 0
         log_likelihood          float64 (batch, nodes, states), -inf allowed
         values                  float64 (batch, nodes), NaN where missing, seen through `channel`
@@ -232,8 +232,8 @@ def _as_floats(variable: VariableClass, value: object) -> FloatArray:
     """An array of float64, NaN where a masked array is masked."""
     try:
         if np.ma.isMaskedArray(value):
-            return np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
-        return np.asarray(value, dtype=np.float64)
+            value = np.ma.filled(np.ma.asarray(value, dtype=np.float64), np.nan)
+        return np.asarray(value, dtype=np.float64, order="C")  # torch takes no reversed views
     except (TypeError, ValueError):
         raise EvidenceError(f"{variable.name}: expected numbers, got {value!r}.") from None
 

@@ -7,16 +7,12 @@ it and agrees with the evidence there. Nothing rounds and nothing underflows.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ghmpp._arrays import AnyArray, IntArray
+from ghmpp._arrays import AnyArray, BoolArray, IntArray
 from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.models.observations import Observation
-
-BoolArray: TypeAlias = NDArray[np.bool_]
 
 
 def possible_states(

@@ -95,8 +95,7 @@ class Rules:
                 f"{PLACE}: a joint table has one axis for the parent and one for each child, got "
                 f"shape {entries.shape}."
             )
-        if entries.dtype != object:
-            check_weights(entries[None], PLACE)
+        _check_joint(entries, PLACE)
         found = np.argwhere(entries != 0)
         return cls(found[:, 0], found[:, 1:], entries[tuple(found.T)])
 
@@ -251,9 +250,18 @@ def _from_array(table: object, place: str, shape: tuple[int, ...]) -> Rules:
             f"{place}: a joint table must have shape {shape}, axes (parent states, states of child "
             f"1, ..., states of child {len(shape) - 1}), got {entries.shape}."
         )
-    if entries.dtype != object:
-        check_weights(entries[None], place)
+    _check_joint(entries, place)
     return Rules.from_table(entries)
+
+
+def _check_joint(entries: AnyArray, place: str) -> None:
+    """Refuse entries that are no weights, naming the first by its states.
+
+    Exact entries are few, and are checked rule by rule.
+    """
+    if entries.dtype != object:
+        children = (f"child {rank}'s state" for rank in range(1, entries.ndim))
+        check_weights(entries[None], place, ("table", "parent state", *children))
 
 
 def _from_names(
@@ -302,7 +310,7 @@ def _weights(given: object, rules: int, place: str = PLACE) -> AnyArray:
             f"{place}: weights must have shape ({rules},), one for each rule, got {weights.shape}."
         )
     if weights.dtype == object:
-        check_exact_weights(weights[None], f"{place}, weights")
+        check_exact_weights(weights[None], f"{place}, weights", ("", "rule"))
         return weights
-    check_weights(weights[None], f"{place}, weights")
+    check_weights(weights[None], f"{place}, weights", ("", "rule"))
     return weights + 0.0  # -0.0 becomes 0.0

@@ -119,7 +119,9 @@ def _guarded(
         place = f"{path}, line {lines[-1]}" if lines else str(path)
         given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         using = f"with {given}: " if given else ""
-        raise FormatError(f"{place}: {using}{type(error).__name__}: {error}") from error
+        # A syntax error would name the file and the line once more.
+        said = error.msg if isinstance(error, SyntaxError) and lines else error
+        raise FormatError(f"{place}: {using}{type(error).__name__}: {said}") from error
 
 
 def _parameters(

@@ -68,10 +68,10 @@ def treewidth(model: Model) -> int:
 def template(model: Model) -> nx.DiGraph[str]:
     """The declaration as a graph with one node per class.
 
-    Nodes have the attributes ``nodes``, ``states``, ``values`` and ``prior``; edges ``count``,
-    ``key``, ``free`` and ``potential`` (the stack of entries as declared: floats, fractions or
-    sympy expressions; an index map for index maps; None when free). A chain is an edge from its
-    class to itself with the further attribute ``length``.
+    Nodes have the attributes ``nodes``, ``states``, ``values``, ``prior`` and ``hidden``; edges
+    ``count``, ``key``, ``free`` and ``potential`` (the stack of entries as declared: floats,
+    fractions or sympy expressions; an index map for index maps; None when free). A chain is an edge
+    from its class to itself with the further attribute ``length``.
     """
     import networkx as nx
 
@@ -84,6 +84,7 @@ def template(model: Model) -> nx.DiGraph[str]:
             states=declared.space.names,
             values=declared.space.values,
             prior=None if declared.prior is None else declared.prior.entries,
+            hidden=declared.hidden,
         )
         if declared.source is not None:
             graph.add_edge(declared.source, declared.name, **_edge_attributes(declared, keys))

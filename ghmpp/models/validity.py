@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from ghmpp._arrays import IntArray, read_only
+from ghmpp._arrays import BoolArray, IntArray, read_only
 from ghmpp.errors import ModelError
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.forest import Forest
 from ghmpp.models.observations import Observation
-from ghmpp.models.possible import BoolArray, of_all_children, possible_states
+from ghmpp.models.possible import of_all_children, possible_states
 from ghmpp.models.summary import node_name
 
 if TYPE_CHECKING:

@@ -16,15 +16,28 @@ from ghmpp.observables.correlations import (
     sampled_pair_probabilities,
     token_correlations,
 )
+from ghmpp.observables.identifiability import Identifiability, identifiability
+from ghmpp.observables.information import (
+    fisher_information,
+    log_evidence_gradient,
+    log_evidence_hessian,
+)
 from ghmpp.observables.prefixes import prefix_posteriors
+from ghmpp.observables.sensitivity import sensitivity
 from ghmpp.observables.softening import softened
 from ghmpp.observables.susceptibility import change_correlations, susceptibility
 
 __all__ = [
+    "Identifiability",
     "change_correlations",
+    "fisher_information",
+    "identifiability",
+    "log_evidence_gradient",
+    "log_evidence_hessian",
     "pair_probabilities",
     "prefix_posteriors",
     "sampled_pair_probabilities",
+    "sensitivity",
     "softened",
     "susceptibility",
     "token_correlations",

@@ -8,10 +8,10 @@ from ghmpp._arrays import FloatArray, IntArray
 from ghmpp.errors import EvidenceError, ImpossibleEvidenceError
 from ghmpp.inference.answering import Reaction
 from ghmpp.inference.queries import Inference
+from ghmpp.inference.tokens import portions, token_class
 from ghmpp.models.convert import as_model
 from ghmpp.models.lookup import MISSING
-from ghmpp.models.observations import observe
-from ghmpp.observables.tokens import portions, token_class
+from ghmpp.models.observations import Observation, observe
 from ghmpp.schedule.domain import Precision
 
 
@@ -84,7 +84,8 @@ def prefix_posteriors(
     engine = Inference(known, dtype=dtype, on_impossible="flag")
     found: FloatArray = np.empty((len(rows), len(tokens.states)))
     for part in portions(len(rows), tokens):
-        beliefs = engine.posteriors({tokens.name: rows[part]}, classes=[tokens.name])
+        seen = {tokens.name: Observation("states", rows[part])}
+        beliefs = engine.posteriors(seen, classes=[tokens.name])
         if on_impossible == "raise" and not beliefs.possible.all():
             _refuse(part.start + int(np.argmin(beliefs.possible)), count)
         all_tokens = beliefs[tokens.name].reshape(-1, count, len(tokens.states))

@@ -34,7 +34,8 @@ def predict_probability(
         A row per case and a column per variable, states by name; entries may be missing (NaN),
         and so may columns. Row labels are kept.
     show_progress
-        Whether to show a bar over the rows (never where ``pgmpy.config`` says no).
+        Whether to show a bar over the rows, after two seconds (never where ``pgmpy.config`` says
+        no).
 
     Returns
     -------
@@ -44,6 +45,8 @@ def predict_probability(
 
     Raises
     ------
+    UsageError
+        If ``data`` is no data frame.
     QueryError
         If nothing is missing, or a column is no variable or comes twice.
     UnknownStateError
@@ -113,7 +116,7 @@ def predict(
 
     Raises
     ------
-    QueryError, UnknownStateError, ImpossibleEvidenceError
+    UsageError, QueryError, UnknownStateError, ImpossibleEvidenceError
         As for :func:`predict_probability`.
 
     Notes

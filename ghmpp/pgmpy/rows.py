@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ghmpp._arrays import AnyArray, IntArray
-from ghmpp.errors import ImpossibleEvidenceError, QueryError
+from ghmpp.errors import ImpossibleEvidenceError, QueryError, UsageError
 from ghmpp.models.lookup import MISSING
 from ghmpp.models.observations import Observation
 from ghmpp.pgmpy.network import Network, Seen
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Rows between two steps of a progress bar; with fewer, each would cost more.
 ROWS = 10_000
+# Seconds before a progress bar shows up.
+PATIENCE = 2.0
 
 
 class Rows:
@@ -44,6 +46,8 @@ class Rows:
 
     Raises
     ------
+    UsageError
+        If ``data`` is no data frame.
     QueryError
         If nothing is missing, or a column is no variable or comes twice.
     UnknownStateError
@@ -51,6 +55,12 @@ class Rows:
     """
 
     def __init__(self, network: Network, data: pd.DataFrame) -> None:
+        if not (hasattr(data, "columns") and hasattr(data, "iloc")):
+            raise UsageError(
+                f"data: expected a pandas DataFrame, a column per variable, got a "
+                f"{type(data).__name__}; pass pandas.DataFrame(rows, columns=[...]), with columns "
+                f"among {listed(network.vocabulary.variables)}."
+            )
         self.data = data
         columns = list(data.columns)
         for name in columns:
@@ -137,11 +147,12 @@ def repeated(plan: Plan, seen: Seen, count: int) -> dict[str, object]:
 
 
 def parts_of(rows: int, show_progress: bool) -> Iterator[slice]:
-    """All rows, some at a time, under a progress bar."""
+    """All rows, some at a time, under a progress bar where they take long."""
     from pgmpy import config
     from tqdm.auto import tqdm
 
-    with tqdm(total=rows, unit="row", disable=not (show_progress and config.SHOW_PROGRESS)) as bar:
+    hidden = not (show_progress and config.SHOW_PROGRESS)
+    with tqdm(total=rows, unit="row", disable=hidden, delay=PATIENCE) as bar:
         for start in range(0, max(rows, 1), ROWS):
             stop = min(start + ROWS, rows)
             yield slice(start, stop)

@@ -125,7 +125,7 @@ class _Builder:
             telling = [edge for edge in edges if not self.silent(edge)]
             parts = [self.pooled[edge.child] for edge in telling if self.projected(edge)]
             others = [self.pooled[edge.child] for edge in telling if not self.projected(edge)]
-            if parts and others:  # the part that both passes use
+            if parts and not all(map(self.projected, edges)):  # the part that both passes use
                 both = self.product(block.name, self.local[block.name] + parts)
                 self.local[block.name], parts = [both], []
             whole = self.local[block.name] + parts + others

@@ -30,6 +30,8 @@ PALETTE: Sequence[tuple[str, str]] = (
     ("#d9eef7", "#2a7ea6"),
     ("#eceff3", "#6b7686"),
 )
+# Fill and stroke of what the user did not declare, such as cliques.
+HELPER = FAINT, RULE
 TIMES = "\N{MULTIPLICATION SIGN}"
 POINTS_PER_INCH = 72.0
 
@@ -56,6 +58,12 @@ class Chip:
 def chips_width(chips: Sequence[Chip]) -> float:
     """Width of chips in a row, in inches."""
     return sum(chip.width for chip in chips) + CHIP_GAP * max(0, len(chips) - 1)
+
+
+def classes_text(classes: int, helpers: int) -> str:
+    """How many classes a picture shows, how many of them are helpers, and how sizes are written."""
+    aside = f" and {helpers:,} helpers" if helpers else ""
+    return f"{classes:,} classes{aside}: nodes {TIMES} states"
 
 
 def text_width(text: str, size: float, weight: Weight = "normal") -> float:
@@ -232,6 +240,7 @@ def _toward(start: Point, end: Point, distance: float) -> Point:
 
 
 def require_matplotlib() -> None:
+    """Refuse to draw without matplotlib, saying how to get it."""
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:

@@ -9,12 +9,14 @@ from ghmpp.schedule.diagrams import edge_label
 from ghmpp.schedule.drawing import (
     FACTS_SIZE,
     HEADLINE_SIZE,
+    HELPER,
     MUTED,
     PALETTE,
     PAPER,
     TIMES,
     Point,
     Sheet,
+    classes_text,
     text_width,
 )
 from ghmpp.schedule.treeshape import tidy
@@ -42,7 +44,8 @@ def paint_template(template: nx.DiGraph[str]) -> Sheet:
             _paint_arrow(sheet, at[parent], at[child], label)
     for position, (name, detail) in enumerate(details.items()):
         plates = PLATES if template.nodes[name]["nodes"] > 1 else 0
-        _paint_card(sheet, at[name], (name, detail), position, plates=plates)
+        colours = HELPER if template.nodes[name].get("hidden") else PALETTE[position % len(PALETTE)]
+        _paint_card(sheet, at[name], (name, detail), colours, plates=plates)
     return sheet
 
 
@@ -60,7 +63,8 @@ def _placed(
     pitch = widest + GAP + room
     body = pitch * max(places.values()) + widest + room
     title = str(template.graph.get("name") or "template")
-    facts = f"{len(details)} classes: nodes {TIMES} states"
+    helpers = sum(bool(data.get("hidden")) for _, data in template.nodes(data=True))
+    facts = classes_text(len(details) - helpers, helpers)
     headline = max(text_width(title, HEADLINE_SIZE, "bold"), text_width(facts, FACTS_SIZE))
     width = max(body, headline) + 2 * MARGIN
     sheet = Sheet(width, HEADER + LEVEL * max(depths.values()) + CARD_HEIGHT + MARGIN)
@@ -112,11 +116,11 @@ def _paint_loop(sheet: Sheet, at: Point, width: float, text: str) -> None:
 
 
 def _paint_card(
-    sheet: Sheet, at: Point, lines: tuple[str, str], position: int, *, plates: int
+    sheet: Sheet, at: Point, lines: tuple[str, str], colours: tuple[str, str], *, plates: int
 ) -> None:
     """A class, with a stack of plates behind it."""
     width = _width(*lines)
-    fill, stroke = PALETTE[position % len(PALETTE)]
+    fill, stroke = colours
     for plate in range(plates, -1, -1):
         shifted = (at[0] + plate * PLATE, at[1] + plate * PLATE)
         inside = fill if plate == 0 else PAPER

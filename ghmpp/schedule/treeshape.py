@@ -10,12 +10,14 @@ from ghmpp.models.forest import Edge, Forest
 from ghmpp.schedule.drawing import (
     FACTS_SIZE,
     HEADLINE_SIZE,
+    HELPER,
     MUTED,
     PALETTE,
     SKIP,
     TIMES,
     Point,
     Sheet,
+    classes_text,
     text_width,
 )
 from ghmpp.schedule.visible import Item, visible_items
@@ -96,7 +98,9 @@ def paint_forest(forest: Forest) -> Sheet:
     pitch = _pitch(forest, max(places.values()), named=named)
     left = MARGIN + max((text_width(text, LABEL_SIZE) + 0.5 for text in labels.values()), default=0)
     left += pitch / 2 if named else 0.0
-    facts = f"{forest.nodes:,} variables in {len(forest.variables):,} classes: nodes {TIMES} states"
+    nodes = sum(variable.nodes for variable in forest.visible.values())
+    helpers = len(forest.variables) - len(forest.visible)
+    facts = f"{nodes:,} variables in {classes_text(len(forest.visible), helpers)}"
     headline = max(text_width(forest.name, HEADLINE_SIZE, "bold"), text_width(facts, FACTS_SIZE))
     width = max(left + pitch * (max(places.values()) + 0.5), MARGIN + headline) + MARGIN
     sheet = Sheet(width, HEADER + ROW * len(rows))
@@ -108,7 +112,10 @@ def paint_forest(forest: Forest) -> Sheet:
     }
     _paint_edges(sheet, tree, at)
     shades = depths if named else {variable: k for k, variable in enumerate(depths)}
-    colours = {variable: PALETTE[k % len(PALETTE)] for variable, k in shades.items()}
+    colours = {
+        variable: PALETTE[k % len(PALETTE)] if variable in forest.visible else HELPER
+        for variable, k in shades.items()
+    }
     for node, point in at.items():
         colour = colours[forest.blocks[node[0]].variable]
         _paint_node(sheet, node, point, min(RADIUS, 0.38 * pitch), colour, named=named)

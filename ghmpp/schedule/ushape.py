@@ -129,16 +129,15 @@ def _passes(item: Item, content: Content) -> tuple[Pass, ...]:
 
 
 def _has_card(item: Item, way: Pass, content: Content) -> bool:
-    """The decoder shows only the blocks that it reaches."""
-    keys = ((way, where, item.block) for where in ("card", "pill"))
-    return way == "collect" or any(key in content.chips for key in keys)
+    """Each pass shows the blocks that it reaches; roots, where they meet, are in the first."""
+    return item.parent is None or (way, item.block) in content.reached
 
 
 def _paint_card(sheet: Sheet, item: Item, way: Pass, content: Content, layout: Layout) -> None:
     """Name, size, a strip of nodes, and the instructions inside a block."""
     x, y = layout.centre(way, item.block)
     width = layout.size[item.block]
-    fill = FAINT if item.group else PAPER
+    fill = FAINT if item.group or item.helper else PAPER
     sheet.box((x, y), (width, CARD_HEIGHT), fill=fill, stroke=RULE, dashed=item.group)
     if item.group:
         sheet.text((x, y + 0.1), item.title, size=TITLE_SIZE, weight="bold", colour=MUTED)
@@ -147,7 +146,8 @@ def _paint_card(sheet: Sheet, item: Item, way: Pass, content: Content, layout: L
     title = text_width(item.title, TITLE_SIZE, "bold")
     left = x - (title + 0.12 + text_width(item.detail, DETAIL_SIZE)) / 2
     line = y + CARD_HEIGHT / 2 - 0.2
-    sheet.text((left, line), item.title, size=TITLE_SIZE, weight="bold", side="left")
+    colour = MUTED if item.helper else INK
+    sheet.text((left, line), item.title, size=TITLE_SIZE, weight="bold", colour=colour, side="left")
     at = (left + title + 0.12, line)
     sheet.text(at, item.detail, size=DETAIL_SIZE, colour=MUTED, side="left")
     colour = STROKES["message" if way == "collect" else "exclude"]
@@ -218,6 +218,8 @@ def _paint_titles(sheet: Sheet, schedule: Schedule, content: Content, layout: La
     titles: dict[Pass, str] = {"collect": "ENCODER", "distribute": "DECODER"}
     for way, title in titles.items():
         below = [item for item in content.items if item.parent and _has_card(item, way, content)]
+        if not below:
+            continue
         x, _ = max((layout.centre(way, item.block) for item in below), key=lambda at: at[1])
         top = layout.height - HEADER + 0.17
         sheet.text((x, top), title, size=7.5, weight="bold", colour=MUTED)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from ghmpp.models.forest import Forest
@@ -43,6 +44,10 @@ class Item:
         Lines to print.
     nodes
         Number of nodes; of a group: 0.
+    helper
+        Whether the class is hidden, such as a clique: drawn in a lighter style.
+    members
+        Of a group: the blocks that it stands for.
     """
 
     block: str
@@ -50,6 +55,8 @@ class Item:
     title: str
     detail: str
     nodes: int
+    helper: bool = False
+    members: tuple[str, ...] = ()
 
     @property
     def group(self) -> bool:
@@ -58,24 +65,44 @@ class Item:
 
 
 def visible_items(
-    forest: Forest, *, per_class: int = 3, per_parent: int = 4, most: int = 16
+    forest: Forest,
+    *,
+    used: Collection[str] | None = None,
+    per_class: int = 3,
+    per_parent: int = 4,
+    most: int = 16,
 ) -> tuple[Item, ...]:
     """The first blocks of each class as items, parents before children; linear time.
 
     At most ``per_class`` blocks of a class, ``per_parent`` below one block and ``most`` in all
     are shown, with their parents. What hangs below a shown block but is not shown becomes one
-    group there.
+    group there. Blocks that are neither ``used`` (None = all are) nor above one that is are left
+    out altogether.
     """
-    shown = _shown(forest, per_class, per_parent, most)
-    below = _hidden_below(forest, shown)
-    return tuple(_items(forest, shown, below))
+    blocks = tuple(forest.blocks) if used is None else _with_parents(forest, used)
+    shown = _shown(forest, blocks, per_class, per_parent, most)
+    groups = _groups(forest, blocks, shown)
+    # A group of one block takes as much room as the block itself.
+    shown |= {first for first, members in groups.items() if len(members) == 1}
+    return tuple(_items(forest, shown, groups))
 
 
-def _shown(forest: Forest, per_class: int, per_parent: int, most: int) -> set[str]:
+def _with_parents(forest: Forest, used: Collection[str]) -> tuple[str, ...]:
+    """Some blocks and all above them, parents before children."""
+    kept = set(used)
+    for name in reversed(tuple(forest.blocks)):
+        if name in kept and name in forest.edges:
+            kept.add(forest.edges[name].parent)
+    return tuple(name for name in forest.blocks if name in kept)
+
+
+def _shown(
+    forest: Forest, blocks: Collection[str], per_class: int, per_parent: int, most: int
+) -> set[str]:
     shown: set[str] = set()
     of_class: dict[str, int] = {}
     below: dict[str | None, int] = {}
-    for block in forest.blocks.values():
+    for block in map(forest.blocks.__getitem__, blocks):
         parent = forest.edges[block.name].parent if block.name in forest.edges else None
         reachable = parent is None or parent in shown
         room = of_class.get(block.variable, 0) < per_class and below.get(parent, 0) < per_parent
@@ -86,12 +113,12 @@ def _shown(forest: Forest, per_class: int, per_parent: int, most: int) -> set[st
     return shown
 
 
-def _hidden_below(forest: Forest, shown: set[str]) -> dict[str, int]:
-    """How many blocks each group stands for, by its first block; one group per shown parent."""
+def _groups(forest: Forest, blocks: Collection[str], shown: set[str]) -> dict[str, list[str]]:
+    """The blocks of each group, by its first; one group below each shown block."""
     group_of: dict[str, str] = {}
     first_below: dict[str | None, str] = {}
-    counts: dict[str, int] = {}
-    for name in forest.blocks:
+    groups: dict[str, list[str]] = {}
+    for name in blocks:
         if name in shown:
             continue
         edge = forest.edges.get(name)
@@ -100,20 +127,21 @@ def _hidden_below(forest: Forest, shown: set[str]) -> dict[str, int]:
             group_of[name] = group_of[parent]
         else:
             group_of[name] = first_below.setdefault(parent, name)
-        counts[group_of[name]] = counts.get(group_of[name], 0) + 1
-    return counts
+        groups.setdefault(group_of[name], []).append(name)
+    return groups
 
 
-def _items(forest: Forest, shown: set[str], hidden: dict[str, int]) -> Iterator[Item]:
+def _items(forest: Forest, shown: set[str], groups: Mapping[str, Sequence[str]]) -> Iterator[Item]:
     for name, block in forest.blocks.items():
         parent = forest.edges[name].parent if name in forest.edges else None
         if name in shown:
             size = f"{block.nodes:,} {TIMES} {block.states:,}"
-            yield Item(name, parent, name, size, block.nodes)
-        elif name in hidden:
-            count = hidden[name]
-            detail = f"{count:,} more block" + ("s" if count > 1 else "")
-            yield Item(name, parent, f"{name} …", detail, 0)
+            helper = forest.variables[block.variable].hidden
+            yield Item(name, parent, name, size, block.nodes, helper)
+        elif name in groups:
+            members = tuple(groups[name])
+            detail = f"{len(members):,} more blocks"
+            yield Item(name, parent, f"{name} …", detail, 0, members=members)
 
 
 @dataclass(frozen=True)
@@ -139,25 +167,32 @@ class Content:
         """Whether anything is sent toward the leaves."""
         return any(way == "distribute" for way, _, _ in self.chips)
 
+    @cached_property
+    def reached(self) -> frozenset[tuple[Pass, str]]:
+        """Which pass reaches which block: by its own instructions, or by a child's message."""
+        own = {(way, block) for way, _, block in self.chips}
+        sending = (item for item in self.items if ("collect", "pill", item.block) in self.chips)
+        return frozenset(own | {("collect", item.parent) for item in sending if item.parent})
+
 
 def content_of(schedule: Schedule) -> Content:
-    """Gather what the picture of a legal schedule shows."""
+    """Gather what the picture of a legal schedule shows: blocks that its instructions are about."""
     forest, shapes = schedule.forest, value_shapes(schedule)
-    items = visible_items(forest)
-    shown = {item.block for item in items}
+    items = visible_items(forest, used={place(op) or forest.roots[0] for op in schedule.ops})
+    heads = {block: item.block for item in items for block in _heads(item, forest)}
     chips: dict[tuple[Pass, Where, str], dict[Chip, None]] = {}
     carried_to: dict[tuple[Where, str], dict[str, None]] = {}
     skipped = skips(schedule, shapes)
     for index, (op, phase) in enumerate(zip(schedule.ops, phases(schedule), strict=True)):
-        block = place(op) or forest.roots[0]
-        if block not in shown:
+        named = place(op) or forest.roots[0]
+        if named not in heads:
             continue
-        where = _where(op)
+        block, where = heads[named], _where(op)
         way: Pass = "collect" if phase == "collect" or block not in forest.edges else "distribute"
         if where == "pill" and phase == "distribute":
             way = "distribute"
         chips.setdefault((way, where, block), {})[Chip(_verb(op), family(op))] = None
-        for value in skipped.get(index, ()):
+        for value in skipped.get(index, ()) if named == block else ():
             names = carried_to.setdefault((where, block), {})
             names[carried(shapes[value], forest).replace("->", "→")] = None
     return Content(
@@ -165,6 +200,14 @@ def content_of(schedule: Schedule) -> Content:
         {key: tuple(found) for key, found in chips.items()},
         {key: tuple(found) for key, found in carried_to.items()},
     )
+
+
+def _heads(item: Item, forest: Forest) -> Iterator[str]:
+    """The block of an item; of a group, all blocks right below the shown parent."""
+    yield item.block
+    for name in item.members:
+        if name not in forest.edges or forest.edges[name].parent == item.parent:
+            yield name
 
 
 def _where(op: Op) -> Where:

@@ -42,10 +42,10 @@ def conformance(network: object, *, rows: int = 4, seed: int = 0) -> Report:
     >>> conformance(program.network()).passed
     True
     """
-    from ghmpp.backends.network import ExactNetwork
+    from ghmpp.backends.network import Network
 
     subject = network.network() if isinstance(network, Program) else network
-    if not isinstance(subject, ExactNetwork):
+    if not isinstance(subject, Network):
         raise ConversionError(
             f"conformance: expected a network or a program, got a {type(network).__name__}."
         )

@@ -30,20 +30,20 @@ from ghmpp.verification.subjects import (
 )
 
 if TYPE_CHECKING:
-    from ghmpp.backends.network import ExactNetwork
+    from ghmpp.backends.network import Network
 
 
 @dataclass(frozen=True)
 class Bench:
     """A network with batches of evidence by kind, and its own answers to them."""
 
-    network: ExactNetwork
+    network: Network
     subject: Subject
     batches: Mapping[str, Asked]
     answers: Mapping[str, Answer]
 
     @classmethod
-    def of(cls, network: ExactNetwork, rows: int, seed: int) -> Bench:
+    def of(cls, network: Network, rows: int, seed: int) -> Bench:
         """Draw evidence and ask a copy of the network."""
         network = deepcopy(network)
         subject = read_subject(network)
@@ -56,13 +56,13 @@ class Bench:
         """Log-likelihoods as evidence."""
         return self.subject.read({name: LogLikelihoods(each) for name, each in logs.items()})
 
-    def same(self, network: ExactNetwork) -> Iterator[Deviation]:
+    def same(self, network: Network) -> Iterator[Deviation]:
         """Compare another network's answers to all batches with this one's."""
         other = read_subject(network)
         for kind, asked in self.batches.items():
             yield from compare(other.ask(asked), self.answers[kind], _labels(kind, asked))
 
-    def rebuilt(self, forest: Forest) -> ExactNetwork:
+    def rebuilt(self, forest: Forest) -> Network:
         """A network for another forest of the same structure, from the same instructions."""
         schedule = replace(self.network.schedule, forest=forest)
         kind = type(self.network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray
-from ghmpp.compiler import Program, compile, mean
+from ghmpp.compiler import Program, compile
 from ghmpp.errors import ConversionError, EvidenceError
 from ghmpp.inference.queries import Inference
 from ghmpp.models.channels import Given
@@ -19,15 +20,17 @@ from ghmpp.models.evidence import read_evidence
 from ghmpp.models.forest import Forest
 from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
+from ghmpp.models.queries import mean
 from ghmpp.schedule.domain import Precision
 from ghmpp.verification.answers import Answer
 from ghmpp.verification.factored import Joint
 from ghmpp.verification.recursion import log_mass
+from ghmpp.verification.report import TOLERANCES
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ghmpp.backends.network import ExactNetwork
+    from ghmpp.backends.network import Network
 
 EDGE_ENTRIES = 5_000_000
 
@@ -64,6 +67,10 @@ class Subject:
         Its answer to a batch of evidence.
     joint
         Of a junction tree: its variables and factors.
+    limit
+        Largest deviation that passes, by what it has proved of itself; None = by its precision.
+    states_only
+        Whether it reads observed states only.
     """
 
     title: str
@@ -74,6 +81,8 @@ class Subject:
     given: tuple[Given, ...] | None
     ask: Callable[[Asked], Answer]
     joint: Joint | None = None
+    limit: float | None = None
+    states_only: bool = False
 
     def read(self, evidence: object) -> Asked:
         """Check a batch of evidence.
@@ -106,13 +115,13 @@ def read_subject(thing: object) -> Subject:
     ModelError
         If the model is incomplete or wrong.
     """
-    from ghmpp.backends.network import ExactNetwork
+    from ghmpp.backends.network import Network
 
     if isinstance(thing, Program):
         return replace(
             _network(thing.network()), title=repr(thing), word="program", model=thing.model
         )
-    if isinstance(thing, ExactNetwork):
+    if isinstance(thing, Network):
         return _network(thing)
     if isinstance(thing, Inference):
         return _engine(thing, word="engine")
@@ -199,20 +208,43 @@ def _means(engine: Inference, asked: Asked) -> dict[str, FloatArray]:
     return {query.variable: _array(results["mean", query.variable]) for query in queries}
 
 
-def _network(network: ExactNetwork) -> Subject:
-    """A network, asked through its ``forward``, about the potentials that it holds now."""
+def _network(network: Network) -> Subject:
+    """A network, asked through its ``forward``, about the potentials that it holds now.
+
+    A posterior of a network with a certificate may differ by the factor that is proved, and a
+    mean by as much as is proved; both by rounding of the evidence.
+    """
+    from ghmpp.backends.families.message import reads_symbols
     from ghmpp.backends.prepare import PRECISIONS
 
+    if network.family == "trainable":
+        raise ConversionError(
+            "verify: the weights of a trainable network are its own and need not agree with any "
+            "engine; verify the program that it came from, or measure its risk."
+        )
     forest = network.forest
     given = ", ".join(item.variable for item in network.given) or "nothing"
     precision = PRECISIONS[network.dtype]
     title = f"network of {forest.name!r} given {given}, {forest.nodes:,} variables, {precision}"
+    limit = None
+    if network.certificate is not None:
+        bound = network.certificate.bound
+        proved = math.expm1(bound) if network.answers[0][0] == "posterior" else bound
+        limit = proved + TOLERANCES[precision]
     return Subject(
-        title, "network", forest, None, precision, network.given, partial(_ask_network, network)
+        title,
+        "network",
+        forest,
+        None,
+        precision,
+        network.given,
+        partial(_ask_network, network),
+        limit=limit,
+        states_only=reads_symbols(network.collect),
     )
 
 
-def _ask_network(network: ExactNetwork, asked: Asked) -> Answer:
+def _ask_network(network: Network, asked: Asked) -> Answer:
     """The outputs of ``forward``, sorted by kind."""
     results = network(*network_inputs(network, asked))
     outputs = results if isinstance(results, tuple) else (results,)
@@ -234,7 +266,7 @@ def _ask_network(network: ExactNetwork, asked: Asked) -> Answer:
     )
 
 
-def network_inputs(network: ExactNetwork, asked: Asked) -> list[Tensor]:
+def network_inputs(network: Network, asked: Asked) -> list[Tensor]:
     """Inputs of a network for a batch of evidence: states, values, or else likelihoods.
 
     Values are passed as such where the network has the same channel; a class without

@@ -46,7 +46,7 @@ def verify(
         Names from :data:`ENGINES`; None = all that fit.
     tolerance
         Largest deviation that passes, absolute, relative where the size exceeds 1. None = 1e-9
-        in float64, 2e-4 in float32.
+        in float64, 2e-4 in float32, and besides what the certificate of a network allows.
 
     Returns
     -------
@@ -75,9 +75,11 @@ def verify(
     arguments = f"rows={rows}, seed={seed}" if evidence is None else "evidence"
     drawn = {"": evidence}
     if evidence is None:
-        drawn = dict(draw_evidence(target.forest, rows, seed, given=target.given))
+        kinds = draw_evidence(target.forest, rows, seed, given=target.given)
+        hard = ("none", "hard", "partial")
+        drawn = {k: each for k, each in kinds.items() if k in hard or not target.states_only}
     asked = _ask(target, drawn)
-    limit = TOLERANCES[target.precision]
+    limit = TOLERANCES[target.precision] if target.limit is None else target.limit
     if tolerance is not None:
         limit = tolerance
         arguments += f", tolerance={tolerance}"

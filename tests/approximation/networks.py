@@ -7,6 +7,7 @@ import numpy as np
 from ghmpp.approximation.message import make_net
 from ghmpp.approximation.propagate import propagate
 from ghmpp.approximation.routes import find_routes
+from ghmpp.approximation.symbols import SymbolNet
 
 
 def certified(forest, targets, observed, width, domain, *, symbols=()):
@@ -15,11 +16,12 @@ def certified(forest, targets, observed, width, domain, *, symbols=()):
     return routes, propagate(routes, dict.fromkeys(routes.layers, width), domain)
 
 
-def run(forest, bounds, logs, *, dtype=None):
+def run(forest, bounds, logs, *, dtype=None, send=None):
     """Log beliefs of every block, (batch, nodes, states), with each message sent by its net.
 
     ``logs`` has the log-likelihoods by block. Without ``bounds.nets`` a message is exact. With
-    ``dtype``, the ReLU units themselves are evaluated, and everything is computed in it.
+    ``dtype``, the ReLU units themselves are evaluated, and everything is computed in it. ``send``
+    sends messages instead, of (step, row, h) over all states.
     """
     own = {
         name: _own(forest, block, logs).astype(dtype or float)
@@ -38,7 +40,10 @@ def run(forest, bounds, logs, *, dtype=None):
                 if edge.parent in down:
                     h = h + down[edge.parent][:, parents[node]]
             row = node % len(step.kernels)
-            sent.append(_send(step, row, bound, h[:, step.sending], dtype))
+            if send is not None:
+                sent.append(send(step, row, h))
+            else:
+                sent.append(_send(step, row, bound, h[:, step.sending], dtype))
         (up if step.toward == "root" else down)[edge.child] = np.stack(sent, axis=1)
     beliefs = {}
     for name in bounds.beliefs:
@@ -97,6 +102,8 @@ def _send(step, row, bound, h, dtype):
         full[:, step.receiving[row]] = kernel.send(h)
         return full
     net = make_net(kernel, bound.reaches[row], sized)
+    if isinstance(net, SymbolNet):
+        h = np.where((h == 0).sum(-1) == 1, h.argmax(-1), h.shape[-1])
     if dtype is None:
         full[:, step.receiving[row]] = net(h)
     else:

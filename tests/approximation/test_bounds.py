@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ghmpp as gh
-from ghmpp.errors import ModelError, QueryError
+from ghmpp.errors import ModelError, QueryError, ResourceError
 from tests.approximation.classics import (
     CLASSIFICATION,
     DENOISING,
@@ -184,7 +184,7 @@ def test_index_maps_are_exact_one_way_and_summed_the_other():
     root = model.root("root", 2)
     rule = root.children("rule", 1, 4, potential=gh.ParentOf([0, 0, 1, 1]), prior=[1, 2, 2, 1])
     rule.children("leaf", 1, 2, potential=gh.ChildOf([0, 1, 0, 1]))
-    found = gh.bounds(model, "root", given="leaf", evidence_span=5.0)
+    found = gh.bounds(model, "root", given="leaf", evidence_span=5.0, dtype="real")
 
     assert [layer.net for layer in found.layers] == ["exact", "exp-log"]
     assert found.layers[0].error == 0
@@ -231,7 +231,7 @@ def test_long_reports_show_the_first_and_the_last_layers():
 
 
 def test_accumulated_error_ends_in_the_bound():
-    found = gh.bounds(kernel_model(1, 3, 3, 3.0), "x0", width=40)
+    found = gh.bounds(kernel_model(1, 3, 3, 3.0), "x0", width=40, dtype="real")
 
     assert found.layers[-1].accumulated == found.bound
 
@@ -298,3 +298,13 @@ def test_impossible_models_are_refused():
 
     with pytest.raises(ModelError, match="no state of x0 can occur"):
         gh.bounds(model, "x0")
+
+
+def test_networks_that_cannot_be_made_here_are_spoken_of(monkeypatch):
+    expected = gh.bounds(model3(), "x0").width
+
+    def refuse(forest, steps):
+        raise ResourceError("too large")
+
+    monkeypatch.setattr("ghmpp.approximation.bounds.layer_weights", refuse)
+    assert gh.bounds(model3(), "x0").width == expected

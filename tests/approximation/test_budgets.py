@@ -69,6 +69,22 @@ def test_no_local_change_of_widths_is_cheaper():
         assert found is None or largest(found.beliefs) > 0.05
 
 
+@pytest.mark.parametrize("budget", ["min-parameters", "min-flops"])
+@pytest.mark.parametrize("dtype", ["real", "float32"])
+def test_layers_that_hardly_matter_are_as_narrow_as_nets_can_be(budget, dtype):
+    """A message that is sent on through a nearly constant table needs next to no precision."""
+    random = np.random.default_rng(0).normal(size=(2, 3, 3))
+    sizes = [1.0, 1e-7, 1.0]
+    tables = [np.exp(size * random[k % 2]) for k, size in enumerate(sizes)]
+    model = gh.GHM(states=3, branching=(1, 1, 1), tables=tables)
+    routes = find_routes(model.forest(), ("x0",), {"x3", "x0"})
+    domain = Domain(dtype=dtype)
+    widths = choose_widths(routes, 0.05, budget, domain, largest)
+
+    assert largest(propagate(routes, widths, domain).beliefs) <= 0.05
+    assert widths["root", "x2", "x3"] == 4
+
+
 def test_out_of_reach_is_refused():
     routes = routes_of(gh.zoo.broadcast(2, 0.1, states=3), "x0", "x2")
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import ghmpp as gh
 from ghmpp.backends import chunk, gathers, plan
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.compiler import schedule_for
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.model import Model
@@ -56,7 +56,7 @@ def observed(model: Model, batch: int = 7) -> dict[str, np.ndarray]:
 
 def answers(schedule: Schedule, model: Model, evidence: dict[str, np.ndarray]) -> Results:
     observations, _ = read_evidence(evidence, model.variables)
-    return ExactNetwork(schedule).evaluate(observations)
+    return Network(schedule).evaluate(observations)
 
 
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_gradients_do_not_depend_on_what_is_held(name, monkeypatch):
     observations, _ = read_evidence(observed(model), model.variables)
 
     def gradients() -> list[Tensor]:
-        network = ExactNetwork(schedule)
+        network = Network(schedule)
         weights = [network.potentials["b rule"], network.potentials["c rule"]]
         for each in weights:
             each.requires_grad_(True)
@@ -166,7 +166,7 @@ def test_products_may_be_drawn_from_and_maximised():
 def test_a_copied_network_and_other_threads_have_their_own_memory():
     model = MODELS["pairs"]
     observations, _ = read_evidence(observed(model), model.variables)
-    network = ExactNetwork(schedule_of(model))
+    network = Network(schedule_of(model))
     expected = network.evaluate(observations)
 
     assert_same(copy.deepcopy(network).evaluate(observations), expected)

@@ -8,7 +8,7 @@ import pytest
 import ghmpp as gh
 from ghmpp._arrays import FloatArray
 from ghmpp.backends.chunk import Chunks
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.models.model import Model
 from ghmpp.models.observations import LogLikelihoods, Observation, Observed
 from ghmpp.verification.recursion import log_recursion
@@ -116,7 +116,7 @@ def test_states_chosen_in_repeated_rows_have_the_right_odds():
     assert (drawn["x1"] == drawn["x0"][:, :, None]).all()
 
 
-def lossy(network: ExactNetwork, observations: dict[str, Observation], rows: int):
+def lossy(network: Network, observations: dict[str, Observation], rows: int):
     """Results of linear arithmetic alone, and the bound on what it may have lost."""
     setting = network.setting(tracked=False)
     chunks = Chunks(setting, lambda: setting, np.inf, network.dtype, None, 1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import ghmpp as gh
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.compiler import schedule_for
 from ghmpp.errors import EvidenceError, ModelError, QueryError, ResourceError
 from ghmpp.models.model import Model
@@ -44,7 +44,7 @@ EVERYTHING = gh.compile(
 Z = torch.tensor(np.random.default_rng(1).normal(2, 3, size=(7, 6)))
 
 
-def denoiser(**options: object) -> ExactNetwork:
+def denoiser(**options: object) -> Network:
     return DENOISER.network(**options)
 
 
@@ -336,7 +336,7 @@ class TestMemory:
 
 def test_draws_of_states_have_their_own_axis_and_nothing_else_has():
     wanted = [("choice", "digit"), ("choice", "pixel"), ("log_evidence", "")]
-    network = ExactNetwork(schedule_for(MODEL.forest(), wanted, ["pixel"], choose="sample"))
+    network = Network(schedule_for(MODEL.forest(), wanted, ["pixel"], choose="sample"))
     x = Observation("states", np.zeros((2, 6), dtype=np.int64))
     found = network.evaluate({"pixel": x}, generator=torch.Generator().manual_seed(0), draws=4)
 

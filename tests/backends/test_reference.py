@@ -53,6 +53,18 @@ def leaves(forest: Forest) -> dict[str, ObjectArray]:
     return likelihoods(forest)
 
 
+@pytest.mark.parametrize("name", [name for name in FORESTS if "index" in name])
+def test_one_observed_class_reaches_all_others_through_index_maps(name):
+    """Also siblings that have nothing to say themselves, and functions of their parents."""
+    forest = FORESTS[name]
+    for observed, seen in likelihoods(forest, batch=1).items():
+        wanted = [("posterior", block) for block in forest.blocks]
+        schedule = build_schedule(forest, wanted, [observed])
+        expected = brute_force(forest, {observed: seen}, 1).posterior
+        for (_, block), found in run(schedule, {observed: seen}, Exact()).items():
+            assert (found == expected[block]).all(), (observed, block)
+
+
 @pytest.fixture
 def truth(forest: Forest, leaves: dict[str, ObjectArray]) -> Truth:
     return brute_force(forest, leaves, 3)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-import ghmpp as gh
 from ghmpp._arrays import AnyArray
 from ghmpp.backends import reference
 from ghmpp.backends.algebras import LogFloat
 from ghmpp.backends.chunk import Chunks
 from ghmpp.backends.leaves import in_tree_order
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.backends.results import Gathered
 from ghmpp.compiler import schedule_for
 from ghmpp.models.forest import Forest
@@ -50,7 +45,7 @@ def by_torch(model: Model, seen: Evidence, semiring: str, *, logs: bool) -> Resu
     schedule = schedule_for(
         forest, everything(forest, semiring), list(seen.logs), semiring=semiring
     )
-    network = ExactNetwork(schedule)
+    network = Network(schedule)
     setting = network.setting(tracked=False, logarithms=logs)
     again = network.setting(tracked=False, logarithms=True)
     given = {name: Observation("log_likelihood", torch.tensor(x)) for name, x in seen.logs.items()}
@@ -108,72 +103,3 @@ def test_every_result_is_that_of_the_reference_interpreter(data, semiring, logs)
             expected, result = (x[found["log_evidence", ""] > -np.inf] for x in (expected, result))
         if key[0] not in ("counts", "unary_counts") or (found["log_evidence", ""] > -np.inf).all():
             np.testing.assert_allclose(result, expected, rtol=ENUMERATION, atol=ENUMERATION)
-
-
-class Live(TorchDispatchMode):
-    """Bytes of tensor memory made inside and still alive, and their peak."""
-
-    def __init__(self, *outside: torch.Tensor) -> None:
-        super().__init__()
-        self.now, self.peak = 0, 0
-        self.known = {tensor.untyped_storage()._cdata for tensor in outside}
-
-    def __torch_dispatch__(self, function, types, arguments=(), options=None):
-        result = function(*arguments, **(options or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor):
-                self.meet(leaf.untyped_storage())
-        return result
-
-    def meet(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self.known:
-            self.known.add(key)
-            weakref.finalize(storage, self.forget, key, size)
-            self.now += size
-            self.peak = max(self.peak, self.now)
-
-    def forget(self, key: int, size: int) -> None:
-        self.known.discard(key)
-        self.now -= size
-
-
-def peak_bytes(network: ExactNetwork, x: torch.Tensor) -> int:
-    """Peak memory of a call beyond its inputs and outputs."""
-    network(x[:2])
-    live = Live(x)
-    with live:
-        result = network(x)
-    return live.peak - result.untyped_storage().nbytes()
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("job", ["mean", "posterior", "root"])
-def test_memory_is_at_most_six_times_the_leaves_of_a_chunk_whatever_the_batch(job, dtype):
-    model = gh.GHM(states=(10,) * 4, branching=(4, 4, 4), state_values=range(10)).initialise(0)
-    query = gh.posterior("x0") if job == "root" else getattr(gh, job)("x3")
-    given = "x3" if job == "root" else gh.noisy("x3", sigma=1.0)
-    network = gh.compile(model, query, given).network(dtype=dtype, chunk=500)
-    leaves = torch.randn(20_000, 64, generator=torch.Generator().manual_seed(0))
-    leaves = leaves.abs().long().clamp(max=9) if job == "root" else leaves.to(network.dtype)
-
-    small, large = peak_bytes(network, leaves[:1000].clone()), peak_bytes(network, leaves)
-    assert large <= 6 * 64 * 10 * 500 * network.like.element_size()
-    if job != "posterior":  # its first chunk runs before the large result is there
-        assert abs(large - small) <= 0.1 * small
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("job", ["mean", "posterior", "root"])
-def test_memory_of_a_hundred_thousand_rows_is_that_of_a_thousand(job):
-    model = gh.GHM(states=(8,) * 5, branching=(3,) * 4, state_values=range(8)).initialise(0)
-    query = gh.posterior("x0") if job == "root" else getattr(gh, job)("x4")
-    network = gh.compile(model, query, gh.noisy("x4", sigma=1.0)).network(dtype="float32")
-    leaves = torch.randn(100_000, 81, generator=torch.Generator().manual_seed(0))
-    chunk = network.rows_per_chunk()
-
-    # A single chunk of posteriors is the result itself, which is no memory beyond it.
-    few = 2 * chunk if job == "posterior" else 1000
-    small, large = peak_bytes(network, leaves[:few].clone()), peak_bytes(network, leaves)
-    assert large <= 6 * 81 * 8 * chunk * network.like.element_size()
-    assert abs(large - small) <= 0.1 * small

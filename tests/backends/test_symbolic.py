@@ -11,7 +11,7 @@ import sympy
 from ghmpp._arrays import ObjectArray
 from ghmpp.backends.algebras import Exact
 from ghmpp.backends.reference import run
-from ghmpp.backends.symbolic import Assignment, closed_form, symbolic
+from ghmpp.backends.symbolic import Assignment, assignment_count, closed_form, symbolic
 from ghmpp.backends.symbolic_names import leaf_symbols
 from ghmpp.errors import QueryError
 from ghmpp.models.forest import Forest
@@ -86,6 +86,21 @@ def test_messages_are_named_after_the_child_and_the_state_of_the_parent():
     assert found["u_x_1_0"] == x + 2 * s
     assert found["u_x_1_1"] == 3 * x + 4 * s
     assert found["p_x_0_1"] == sympy.Symbol("u_x_0_1") * sympy.Symbol("u_x_1_1")
+
+
+def test_results_are_divided_by_a_total_with_a_name():
+    schedule = everything(FORESTS["one child"])
+    found = {each.name: each.expression for each in symbolic(schedule)}
+
+    total, share = found["z_posterior_r_0"], found["posterior_r_0_1"]
+    assert {symbol.name for symbol in total.free_symbols} == {"q_r_0_0", "q_r_0_1"}
+    assert share == sympy.Symbol("q_r_0_1") / sympy.Symbol("z_posterior_r_0")
+
+
+def test_there_are_as_many_assignments_as_counted():
+    for forest in FORESTS.values():
+        schedule = everything(forest)
+        assert assignment_count(schedule) == len(symbolic(schedule))
 
 
 def test_assignments_remember_their_instruction():

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 import ghmpp as gh
-from ghmpp.compiler import posterior
+from ghmpp.models.queries import posterior
 
 CASES = ((32, 8, 6, 5.0), (8, 4, 8, 1.4))  # symbols, rules of each, levels, ratio to reach
 CHUNKS = (8, 16, 32, 64, 128, 256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,18 @@ import ghmpp
 from ghmpp.cli import commands
 from ghmpp.cli.main import main
 
-COMMANDS = ("show", "compile", "bounds", "verify", "sample", "fit", "demo")
+COMMANDS = (
+    "show",
+    "compile",
+    "bounds",
+    "verify",
+    "sample",
+    "fit",
+    "train",
+    "sweep",
+    "diffuse",
+    "demo",
+)
 
 
 def run_python(*arguments):
@@ -45,7 +57,7 @@ def test_examples_run_as_they_stand(command, tmp_path, monkeypatch, capsys):
     (tmp_path / "tutorials").symlink_to(Path(ghmpp.__file__).parents[1] / "tutorials")
     monkeypatch.chdir(tmp_path)
 
-    assert [main(line.split()[1:]) for line in lines] == [0] * len(lines)
+    assert [main(shlex.split(line)[1:]) for line in lines] == [0] * len(lines)
 
 
 def test_runs_as_a_module():
@@ -105,7 +117,7 @@ def test_lack_of_memory_is_one_clean_message_with_the_cure(error, monkeypatch, c
     def fail(arguments):
         raise error
 
-    monkeypatch.setattr(commands, "_model", fail)
+    monkeypatch.setattr(commands, "model_of", fail)
 
     assert main(["sample", "spec.py"]) == 2
     assert capsys.readouterr().err.startswith("ghmpp: out of memory: take fewer rows or a smaller")
@@ -143,7 +155,7 @@ def test_interruption_says_so(monkeypatch, capsys):
     def interrupt(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_model", interrupt)
+    monkeypatch.setattr(commands, "model_of", interrupt)
 
     assert main(["show", "spec.py"]) == 130
     assert capsys.readouterr().err == "ghmpp: interrupted\n"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ghmpp.compiler import compile, mean
+from ghmpp.compiler import compile
 from ghmpp.demo.networks import SIGMA, against_inference, networks
 from ghmpp.models.channels import noisy
+from ghmpp.models.queries import mean
 from tests.demo.stages import small_stage
 from tests.tolerances import EXACT
 

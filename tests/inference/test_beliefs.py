@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ghmpp as gh
-from ghmpp.errors import QueryError
+from ghmpp.errors import EvidenceError, QueryError
 from tests.strategies import evidence, models
 from tests.tolerances import ENUMERATION, EXACT
 
@@ -25,8 +26,28 @@ def test_classes_are_keys():
 
 
 def test_unknown_classes_are_refused_with_the_known_ones():
-    with pytest.raises(QueryError, match="unknown class 'x7'; there are x0, x1, x2"):
+    with pytest.raises(QueryError, match="unknown class 'x7'; the model has x0, x1, x2"):
         BELIEFS["x7"]
+
+
+def test_nodes_of_any_kind_are_names():
+    graph = nx.DiGraph()
+    graph.add_node(7, states=["a", "b"], prior=[0.25, 0.75])
+    graph.add_node(("row", 0), states=2)
+    graph.add_edge(7, ("row", 0), potential=[[0.5, 0.5], [0.125, 0.875]])
+    beliefs = gh.infer(graph, {("row", 0): 1})
+    engine = beliefs.engine
+
+    expected = np.array([0.25 * 0.5, 0.75 * 0.875])
+    np.testing.assert_allclose(beliefs[7], [expected / expected.sum()], rtol=EXACT)
+    np.testing.assert_array_equal(beliefs[("row", 0)], beliefs["('row', 0)"])
+    np.testing.assert_array_equal(beliefs.edge(7, ("row", 0))[:, 0], beliefs.joint(7, ("row", 0)))
+    assert list(engine.posteriors({7: "b"}, classes=[("row", 0)])) == ["('row', 0)"]
+    assert engine.classify({("row", 0): [1]}, 7).tolist() == ["b"]
+    program = gh.compile(graph, gh.posterior(("row", 0)), given=7)
+    assert (program.queries[0].variable, program.given[0].variable) == ("('row', 0)", "7")
+    with pytest.raises(EvidenceError, match=r"no variable \('row', 1\); .* 7, \('row', 0\)\. Did"):
+        gh.infer(graph, {("row", 1): 1})
 
 
 @settings(max_examples=20)

@@ -42,6 +42,7 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_collector")
 def test_a_hidden_markov_chain_of_100_000_steps():
     rng = np.random.default_rng(0)

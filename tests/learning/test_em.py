@@ -296,6 +296,22 @@ def test_options_out_of_range_are_refused(option: str, value: float, words: str)
         fit(coins(), TOSSES, **{option: value})  # type: ignore[arg-type]  # wrong on purpose
 
 
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("iter", "iterations"), ("iteration", "iterations"), ("tol", "tolerance"), ("sead", "seed")],
+)
+def test_a_misspelt_option_is_told_its_name(option: str, meant: str) -> None:
+    words = rf"keyword {option}=: .*no variable '{option}'; .*coin, toss.* option {meant}= meant\?"
+    with pytest.raises(EvidenceError, match=words):
+        fit(coins(), TOSSES, **{option: 3})
+
+
+def test_a_misspelt_class_is_told_its_name() -> None:
+    with pytest.raises(EvidenceError, match=r"keyword tos=: .* Did you mean 'toss'") as caught:
+        fit(coins(), tos=TOSSES)
+    assert "option" not in str(caught.value)
+
+
 def test_a_model_without_anything_open_is_refused() -> None:
     complete = coins().initialise()
 

@@ -246,3 +246,24 @@ def test_features_must_be_variables_one_for_each_column() -> None:
             GHMClassifier(network(), target="flu", features=features).fit(SIGNS, FLU)
     with pytest.raises(QueryError, match="the feature 'day' has 4 variables"):
         GHMClassifier(weather(), features=["day"]).fit(np.zeros((2, 1)), ["dry", "wet"])
+
+
+def test_states_that_no_row_has_can_be_given() -> None:
+    bare = DiscreteBayesianNetwork([("cause", "fever"), ("cause", "cough"), ("cause", "flu")])
+    states = {"cause": 2, "cough": [0, 1, 2]}
+    classifier = GHMClassifier(
+        bare, target="flu", features=["fever", "cough"], states=states, iterations=3
+    )
+    classifier.fit(SIGNS, FLU)
+
+    data = {"fever": SIGNS[:, 0], "cough": SIGNS[:, 1], "flu": FLU}
+    expected = fit(bare, data, states=states, iterations=3)
+    assert tuple(classifier.model_.variables["cough"].states) == (0, 1, 2)
+    assert len(classifier.model_.variables["cause"].states) == 2
+    np.testing.assert_allclose(
+        classifier.predict_proba([[1, 2]]),
+        gh.infer(expected, {"fever": 1, "cough": [2]})["flu"],
+        rtol=EXACT,
+    )
+    with pytest.raises(ModelError, match="states are those of a network; pass model= too"):
+        GHMClassifier(states=states).fit(SIGNS, FLU)

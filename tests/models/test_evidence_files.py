@@ -77,10 +77,24 @@ def test_named_model_needs_the_factors_of_its_file(path, tmp_path):
     write(digits(), place)
     path.write_text("1 0 1")
 
-    with pytest.raises(FormatError, match="its variables are x0, x1, x2, x3, but those of model"):
+    cure = r"names in model 'digits' do not tell \(digit, .*read_factors\('network.uai'\)"
+    with pytest.raises(
+        FormatError, match=rf"net\.uai\.evid: it has numbers for variables, .*{cure}"
+    ):
         read_evidence(path, read(place))
     first = next(iter(read_factors(place).nodes))
     assert list(read_evidence(path, read_factors(place))) == [first]
+
+
+def test_evidence_of_another_model_is_refused(path):
+    write_evidence({"pixel[2]": "on"}, path, digits())
+    other = gh.Model("other")
+    other.root("digit", 2).children("dot", 3, 2)
+
+    with pytest.raises(
+        FormatError, match=r"about digit, pixel\[0\], .* 'other' are digit, dot\[0\]"
+    ):
+        read_evidence(path, other)
 
 
 def test_soft_evidence_is_refused_and_nothing_is_written(path):

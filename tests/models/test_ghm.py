@@ -74,6 +74,15 @@ def test_the_order_is_that_of_the_leaves():
         ({"states": (2, 2)}, r"states must have 3 entries \(root to leaves\) .* got 2"),
         ({"tables": [np.ones((2, 2))]}, "tables must have one entry per level, 2 for .* got 1"),
         ({"tables": [np.ones((2, 2)), np.ones((3, 2))]}, "potential of 'x1' -> 'x2'"),
+        ({"tables": [np.ones((2, 2, 3)), None]}, r"level 1: .*\(2, 2, 2\), a joint .*\(2, 2, 3\)"),
+        (
+            {"branching": (3, 1), "tables": [np.ones((2, 2, 2)), np.ones((3, 2, 2))]},
+            r"potential of 'x0' -> 'x1'.* got \(2, 2, 2\)",
+        ),
+        (
+            {"branching": (1, 3), "tables": [None, np.ones((2, 2, 2, 3))]},
+            r"tables of level 2: .*\(3, 2, 2\), one .* \(2, 2, 2, 2\), a joint .*\(2, 2, 2, 3\)",
+        ),
         ({"tables": [np.ones((3, 2, 2)), None]}, r"\(2, 2\) or \(2, 2, 2\).*got \(3, 2, 2\)"),
         ({"prior": [1, -1]}, "prior of 'x0': entries must be >= 0"),
         ({"state_values": {3: [1, 2]}}, "names layer 3, not in 0..2"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ghmpp as gh
-from ghmpp.errors import FormatError
+from ghmpp.errors import FormatError, UsageError
 from ghmpp.models.grammar import grammar
 
 NOUNS = "S -> NP VP [0.7] | VP NP [0.3]; NP -> a b | b a; VP -> c c"
@@ -137,6 +137,35 @@ def test_errors_say_where_and_what(text, line, column, words):
 
     assert (error.value.line, error.value.column) == (line, column)
     assert f"grammar, line {line}, column {column}: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("-> a", "a production begins with one, as in 'S -> a b'"),
+        ("S a b", "write S -> and what it becomes"),
+        ("S -> ", "a symbol that stands for nothing needs a name"),
+        ("S -> a -> b", "put symbols with such marks in quotes"),
+        ("S -> a [1] b", "a weight stands behind all symbols"),
+        ("S -> 'a", "close the quotation mark"),
+        ("S -> ''", "write a word between"),
+        ("S -> a [-1]", "weights are no logarithms"),
+        ("S -> a; S -> a", "keep one of them, with the sum of the weights"),
+        ("S -> A b; A -> a a", "let 'b' become 2 symbols too"),
+        ("S -> a b | a", "fill up the shorter ones .* such as '_'"),
+        ("S -> a; X -> c", "let a symbol above become it, or leave its productions out"),
+        ("S -> a [0]", "give one of them a positive weight"),
+    ],
+)
+def test_errors_say_how_to_cure_them(text, cure):
+    with pytest.raises(FormatError, match=rf"; {cure}.*\.$"):
+        grammar(text)
+
+
+def test_only_texts_are_grammars(tmp_path):
+    for wrong in (5, None, tmp_path / "rules.txt", ["S -> a"]):
+        with pytest.raises(UsageError, match=r"expected a text .*, got a \w+; read a file first"):
+            grammar(wrong)
 
 
 @given(st.text("SAab ->|;[]1/#'\n", max_size=25))

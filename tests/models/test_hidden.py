@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import ghmpp as gh
-from ghmpp.errors import QueryError
+from ghmpp.backends.algebras import LogFloat
+from ghmpp.backends.reference import run
+from ghmpp.errors import EvidenceError, QueryError
+from ghmpp.models.evidence import read_evidence
 from ghmpp.models.potentials import ChildOf, ParentOf
 
 
@@ -84,3 +87,20 @@ def test_files_keep_what_is_hidden_and_its_scope(model, tmp_path):
     assert (declared.hidden, declared.scope) == (True, ("symbol", "letter"))
     assert not again.declarations["letter"].hidden
     assert again.declarations["letter"].space.names == range(3)
+
+
+def test_messages_that_list_classes_leave_hidden_ones_out(model):
+    schedule = gh.compile(model, gh.posterior("symbol"), given="letter").schedule
+    questions = {
+        "a query": lambda: gh.compile(model, gh.posterior("q")),
+        "what is given": lambda: gh.compile(model, gh.posterior("symbol"), given="q"),
+        "evidence": lambda: gh.infer(model, {"q": [0]}),
+        "beliefs": lambda: gh.infer(model)["q"],
+        "classes": lambda: gh.Inference(model).posteriors(classes=["q"]),
+        "a table": lambda: read_evidence(np.zeros((1, 1), int), model.forest().variables),
+        "exact likelihoods": lambda: run(schedule, {"q": np.ones((1, 1, 2))}, LogFloat()),
+    }
+    for name, ask in questions.items():
+        with pytest.raises((QueryError, EvidenceError), match="symbol, letter") as caught:
+            ask()
+        assert "rule" not in str(caught.value), name

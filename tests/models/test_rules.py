@@ -151,6 +151,11 @@ class TestReading:
             (np.ones((2, 3)), r"must have shape \(2, 3, 3\), .* got \(2, 3\)"),
             (np.zeros((2, 3, 3)), "'x' -> 'y': has only zeros, .* at least one positive entry"),
             (-np.ones((2, 3, 3)), "'x' -> 'y': .*>= 0"),
+            (
+                np.where(np.arange(18).reshape(2, 3, 3) == 14, np.nan, 1.0),
+                "finite, found nan at parent state 1, child 1's state 1, child 2's state 2",
+            ),
+            ([("S", ("a", "b")), ("T", ("a", "b"), np.nan)], "weights: .* found nan at rule 1"),
             ([("S", ("a", "b"), -1)], "'x' -> 'y', weights: .*>= 0"),
             ([("S", ("a", "b"), "much")], "'x' -> 'y', weights, entry .*expected a number"),
             ("S -> a b", "numbers|array|shape"),

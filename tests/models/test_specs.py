@@ -195,7 +195,7 @@ def test_missing_setting_is_named(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = 1\n\ndef model(:\n", r"spec\.py, line 3: SyntaxError"),
+        ("x = 1\n\ndef model(:\n", r"spec\.py, line 3: SyntaxError: [^()]*$"),
         ("x = 1\nx.nothing\n", r"spec\.py, line 2: AttributeError: 'int' object"),
         (
             "def model():\n    return inner()\ndef inner():\n    1 / 0\n",

@@ -7,11 +7,11 @@ import pytest
 
 import ghmpp as gh
 from ghmpp.errors import QueryError
+from ghmpp.inference import tokens
 from ghmpp.observables import (
     pair_probabilities,
     sampled_pair_probabilities,
     token_correlations,
-    tokens,
 )
 from tests.tolerances import ENUMERATION, EXACT, SIGMAS
 

@@ -9,7 +9,8 @@ import pytest
 
 import ghmpp as gh
 from ghmpp.errors import EvidenceError, ImpossibleEvidenceError, QueryError
-from ghmpp.observables import prefix_posteriors, tokens
+from ghmpp.inference import tokens
+from ghmpp.observables import prefix_posteriors
 from tests.tolerances import ENUMERATION, EXACT
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chisquare
 
-from ghmpp.errors import ImpossibleEvidenceError, QueryError, UnknownStateError
+from ghmpp.errors import ImpossibleEvidenceError, QueryError, UnknownStateError, UsageError
 from ghmpp.pgmpy import VariableElimination, predict, predict_probability, simulate
 from ghmpp.pgmpy import rows as row_parts
 from tests.pgmpy.networks import example, random_network, ring, state_names, truth
@@ -157,12 +157,25 @@ def test_no_rows_give_no_rows(network):
     assert "g_s0" in found.columns
 
 
-def test_progress_is_shown_where_it_is_wanted(network, rows, capsys):
+def test_progress_is_shown_where_it_is_wanted(network, rows, capsys, monkeypatch):
+    predict_probability(network, with_gaps(rows))
+    assert capsys.readouterr().err == ""  # what takes milliseconds needs no bar
+
+    monkeypatch.setattr(row_parts, "PATIENCE", 0.0)
     predict_probability(network, with_gaps(rows))
     assert "20/20" in capsys.readouterr().err
 
     predict_probability(network, with_gaps(rows), show_progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_only_data_frames_are_data(network):
+    for data in ([[1]], np.zeros((2, 3)), {"a": ["s0"]}, None):
+        for function in (predict, predict_probability):
+            with pytest.raises(
+                UsageError, match=r"a pandas DataFrame.* got a \w+; pass .* 'a', 'b'"
+            ):
+                function(network, data)
 
 
 def test_wrong_data_is_refused(network, rows):

@@ -9,7 +9,10 @@ from typing import Literal
 import numpy as np
 
 from ghmpp._arrays import AnyArray
+from ghmpp.models.assembly import model_of
+from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.models.forest import Block, Edge, Forest, PotentialKind, VariableClass
+from ghmpp.models.model import Model
 from ghmpp.schedule.build import Output, build_schedule
 from ghmpp.schedule.ir import Domain, Op, Schedule, Semiring
 from ghmpp.schedule.passes import place_normalization, prune
@@ -52,6 +55,16 @@ def scenes() -> Forest:
         ("texture", "object", 1, 5),
         ("light", "scene", 1, 2),
         name="scenes",
+    )
+
+
+def ring() -> Model:
+    """Five variables in a loop: a junction tree."""
+    names = "abcde"
+    near = np.array([[2.0, 1.0], [1.0, 2.0]])
+    pairs = zip(names, names[1:] + names[0], strict=True)
+    return model_of(
+        Factors("ring", {v: Node(2) for v in names}, tuple(Factor(p, near) for p in pairs))
     )
 
 

@@ -30,6 +30,7 @@ from tests.schedule.plans import (
     forest_of,
     islands,
     plan,
+    ring,
     scenes,
     smoother,
 )
@@ -68,6 +69,9 @@ PICTURES: dict[str, Callable[[], figures.Figure]] = {
     "two trees": lambda: schedule_picture(everything(islands())),
     "chain": lambda: schedule_picture(smoother(30)),
     "most probable configuration": lambda: schedule_picture(decoder("argmax")),
+    "loop": lambda: schedule_picture(plan(ring().forest(), [("posterior", "c")], ["a"])),
+    "loop tree": lambda: tree_picture(ring().forest()),
+    "loop template": lambda: template_picture(ring().template),
     "regular tree": lambda: tree_picture(digits()),
     "branches": lambda: tree_picture(scenes()),
     "long chain": lambda: tree_picture(chain(30)),
@@ -175,6 +179,24 @@ def test_a_template_names_classes_counts_and_sizes() -> None:
     assert "chain of 365, free" in said
     assert f"{TIMES} 3" in said
     assert f"2,190 {TIMES} 7, prior" in said
+
+
+def test_helpers_are_counted_apart() -> None:
+    hidden = sum(each.hidden for each in ring().forest().variables.values())
+
+    assert f"5 classes and {hidden} helpers: nodes {TIMES} states" in words(drawn("loop template"))
+    said = f"5 variables in 5 classes and {hidden} helpers: nodes {TIMES} states"
+    assert said in words(drawn("loop tree"))
+
+
+def test_no_card_stands_alone() -> None:
+    """Every box but the root's has a message beside it."""
+    said = words(drawn("loop"))
+
+    assert "b" not in said
+    assert {"a", "c"} <= set(said)
+    links = {end for text in said if " → " in text for end in text.split(" → ")}
+    assert {text for text in said if text.startswith("separator") and "→" not in text} <= links
 
 
 def test_dollar_signs_in_names_are_words_and_not_formulas() -> None:

@@ -14,7 +14,7 @@ import ghmpp as gh
 from ghmpp.backends.algebras import LogFloat
 from ghmpp.backends.encode import from_likelihood
 from ghmpp.backends.kernels import Linear
-from ghmpp.backends.network import ExactNetwork
+from ghmpp.backends.network import Network
 from ghmpp.backends.reference import run
 from ghmpp.backends.run import Run
 from ghmpp.models.model import Model
@@ -135,7 +135,7 @@ def answers(model: Model, *kinds: str) -> Schedule:
 def falls(schedule: Schedule, seed: int) -> dict[int, float]:
     """Decades below 1 of the largest entry of each value at its worst node, sharp evidence."""
     rng = np.random.default_rng(seed)
-    network = ExactNetwork(schedule)
+    network = Network(schedule)
     forest, kernel = schedule.forest, Linear()
     leaves = {}
     for name, variable in forest.variables.items():

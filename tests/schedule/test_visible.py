@@ -6,7 +6,17 @@ import pytest
 
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.visible import Item, content_of, visible_items
-from tests.schedule.plans import chain, denoiser, digits, forest_of, smoother
+from tests.schedule.plans import (
+    chain,
+    denoiser,
+    digits,
+    everything,
+    forest_of,
+    plan,
+    ring,
+    scenes,
+    smoother,
+)
 
 
 def names(items: tuple[Item, ...]) -> list[str]:
@@ -46,6 +56,31 @@ def test_roots_that_are_left_out_are_one_group() -> None:
     groups = [item for item in visible_items(forest, per_parent=10) if item.group]
 
     assert [(group.parent, group.detail) for group in groups] == [(None, "20 more blocks")]
+
+
+def test_a_single_block_needs_no_group() -> None:
+    assert names(visible_items(stars(5)))[1:] == [f"leaf{k}" for k in range(5)]
+
+
+def test_blocks_that_no_instruction_is_about_are_left_out() -> None:
+    forest = ring().forest()
+    schedule = plan(forest, [("posterior", "c")], ["a"])
+    content = content_of(schedule)
+    shown = {name for item in content.items for name in (item.block, *item.members)}
+
+    assert {"a", "c"} <= shown
+    assert not {"b", "d", "e"} & shown
+    assert {item.block for item in content.items} == {block for _, block in content.reached}
+    assert {item.title for item in content.items if not item.helper and not item.group} <= set("ac")
+
+
+def test_a_block_is_reached_by_its_own_instructions_or_by_its_children() -> None:
+    both = content_of(everything(scenes())).reached
+    one = content_of(plan(ring().forest(), [("posterior", "c")], ["a"])).reached
+
+    assert both >= {(way, "part") for way in ("collect", "distribute")}
+    assert [way for way, block in one if block == "c"] == ["distribute"]
+    assert [way for way, block in one if block == "a"] == ["collect"]
 
 
 def test_parents_come_before_their_children() -> None:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import ghmpp as gh
-from ghmpp.backends.network import ExactNetwork
-from ghmpp.compiler import Program, Query, edge
+from ghmpp.backends.network import Network
+from ghmpp.compiler import Program
 from ghmpp.errors import ConversionError
+from ghmpp.models.queries import Query, edge
 from ghmpp.verification.conformance import conformance
 from ghmpp.verification.laws import LAWS
 from tests import strategies
@@ -50,7 +51,7 @@ def test_networks_in_single_precision_obey_the_laws(program: Program) -> None:
     conformance(program.network(dtype="float32"), rows=2).raise_if_failed()
 
 
-def network() -> ExactNetwork:
+def network() -> Network:
     model = gh.GHM(
         states=(2, 2, 3),
         branching=(1, 2),
@@ -81,19 +82,19 @@ def test_laws_that_do_not_apply_are_listed() -> None:
 
 
 Outputs = tuple[Tensor, ...]
-Fault = Callable[[ExactNetwork, Outputs, Tensor], Outputs]
+Fault = Callable[[Network, Outputs, Tensor], Outputs]
 
 
 def each(change: Callable[[Tensor], Tensor]) -> Fault:
     return lambda network, outputs, x: tuple(change(output) for output in outputs)
 
 
-def counted(network: ExactNetwork, outputs: Outputs, x: Tensor) -> Outputs:
+def counted(network: Network, outputs: Outputs, x: Tensor) -> Outputs:
     network.calls = getattr(network, "calls", 0) + 1  # type: ignore[assignment]
     return tuple(output + 1e-3 * network.calls for output in outputs)
 
 
-def marked(network: ExactNetwork, outputs: Outputs, x: Tensor) -> Outputs:
+def marked(network: Network, outputs: Outputs, x: Tensor) -> Outputs:
     mark = float(network.potentials["x0->x1"].sum() == network.potentials["x0->x1"].numel())
     return tuple(output + mark for output in outputs)
 
@@ -130,7 +131,7 @@ FAULTS: dict[str, Fault] = {
 def test_every_law_finds_its_fault(law: str) -> None:
     fault = FAULTS[law]
 
-    class Faulty(ExactNetwork):
+    class Faulty(Network):
         def forward(self, *inputs: Tensor, **channel: float) -> Any:
             return fault(self, super().forward(*inputs, **channel), inputs[0])
 
@@ -142,7 +143,7 @@ def test_every_law_finds_its_fault(law: str) -> None:
 
 
 def test_a_state_dict_that_is_not_loaded_is_found() -> None:
-    class Forgetful(ExactNetwork):
+    class Forgetful(Network):
         def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
             return None
 

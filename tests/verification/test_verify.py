@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -234,3 +235,35 @@ def test_rule_models_are_verified_by_every_engine_that_can() -> None:
     assert report.passed, str(report)
     engines = {check.engine for check in report.checks}
     assert {"recursion", "gradient", "pgmpy.VariableElimination"} <= engines
+
+
+class TestNetworksWithCertificates:
+    @pytest.fixture
+    def program(self):
+        rng = np.random.default_rng(0)
+        tables = [rng.uniform(0.2, 2, size=(2, 3, 3)), rng.uniform(0.2, 2, size=(2, 3, 3))]
+        model = gh.GHM(states=3, branching=(2, 2), tables=tables, state_values=[0, 1, 2])
+        return gh.compile(model, gh.mean("x2"), given=gh.noisy("x2", sigma=1.0))
+
+    def test_they_may_differ_by_what_is_proved(self, program):
+        network = program.network("relu", delta=0.05, dtype="float64")
+        report = gh.verify(network, engines=["enumeration"])
+
+        assert report.passed
+        worst = max(check.worst for check in report.checks)
+        assert 1e-9 < worst <= network.certificate.bound
+
+    def test_a_broken_one_is_found(self, program):
+        network = program.network("relu", delta=0.05, dtype="float64")
+        with torch.no_grad():
+            network.collect["x2"].exp_log.inner[0, 0] *= 0.3
+
+        assert not gh.verify(network, engines=["enumeration"]).passed
+
+    def test_states_are_what_some_read(self, program):
+        classify = gh.compile(program.model, gh.posterior("x0"), given="x2")
+        assert gh.verify(classify.network("relu", delta=0.05), engines=["enumeration"]).passed
+
+    def test_trainable_ones_need_not_agree(self, program):
+        with pytest.raises(ConversionError, match="trainable network are its own"):
+            gh.verify(program.network("trainable", width=8))

@@ -18,9 +18,8 @@ from ghmpp.models.factors import Factors, Node
 from ghmpp.models.formats.bif_blocks import COMMENT, Reader
 from ghmpp.models.formats.bif_tables import Distribution
 from ghmpp.models.formats.network import child_last, cycle, parents, require_network
-from ghmpp.models.formats.notes import MARK, apply_note, read_note, safe_names, write_note
+from ghmpp.models.formats.notes import MARK, apply_note, read_note, written
 from ghmpp.models.formats.text import Text
-from ghmpp.models.states import read_states
 
 # Names that every reader of BIF takes for one word; keywords are none.
 VARIABLE = re.compile(
@@ -99,15 +98,10 @@ def format_bif(graph: Factors) -> str:
         If tables are free, or the model is no Bayesian network.
     """
     found = require_network(graph, "BIF")
-    title = safe_names([graph.name], VARIABLE)[0]
-    names = dict(zip(graph.nodes, safe_names(graph.nodes, VARIABLE), strict=True))
-    states = {
-        name: safe_names(read_states(node.states, node.values, name).names, STATE)
-        for name, node in graph.nodes.items()
-    }
-    note = write_note(graph, {name: (names[name], states[name]) for name in names}, title)
-    lines = [f"// {note}"] if note else []
-    lines.append(f"network {title} {{\n}}")
+    called = written(graph, VARIABLE, STATE)
+    names, states = called.names, called.states
+    lines = [f"// {called.note}"] if called.note else []
+    lines.append(f"network {called.title} {{\n}}")
     for name, listed in states.items():
         lines.append(
             f"variable {names[name]} {{\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,56 @@ def apply_note(graph: Factors, note: Mapping[str, Any], path: str) -> Factors:
     ]
     renamed = {names[known]: node for known, node in nodes.items()}
     return Factors(str(note.get("name", graph.name)), renamed, tuple(factors))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a file calls a model, its variables and their states, and the note on the difference.
+
+    Parameters
+    ----------
+    title
+        Name of the model there.
+    names, states
+        By name of the variable: its name there, and the names of its states there.
+    note
+        One line; empty if nothing is to be said.
+    """
+
+    title: str
+    names: Mapping[str, str]
+    states: Mapping[str, list[str]]
+    note: str
+
+
+def written(graph: Factors, name: re.Pattern[str], state: re.Pattern[str]) -> Written:
+    """Names for a file whose words must match ``name`` (models, variables) and ``state``.
+
+    Raises
+    ------
+    FormatError
+        As :func:`write_note`.
+    """
+    title = safe_names([graph.name], name)[0]
+    names = dict(zip(graph.nodes, safe_names(graph.nodes, name), strict=True))
+    states = {
+        variable: safe_names(read_states(node.states, node.values, variable).names, state)
+        for variable, node in graph.nodes.items()
+    }
+    told = {variable: (names[variable], states[variable]) for variable in names}
+    return Written(title, names, states, write_note(graph, told, title))
+
+
+def numbered_note(graph: Factors) -> str:
+    """The note on a model in a file that calls its variables x0, x1, ... and states 0, 1, ...
+
+    Raises
+    ------
+    FormatError
+        As :func:`write_note`.
+    """
+    items = enumerate(graph.nodes.items())
+    return write_note(graph, {n: (f"x{k}", count_states(node.states)) for k, (n, node) in items})
 
 
 def safe_names(names: Iterable[object], pattern: re.Pattern[str]) -> list[str]:

@@ -28,7 +28,7 @@ from ghmpp.models.formats.network import (
     require_network,
     tables,
 )
-from ghmpp.models.formats.notes import MARK, apply_note, count_states, read_note, write_note
+from ghmpp.models.formats.notes import MARK, apply_note, count_states, numbered_note, read_note
 from ghmpp.models.formats.numbers import Numbers
 from ghmpp.models.formats.text import Text, shown
 
@@ -126,9 +126,8 @@ def format_uai(graph: Factors, kind: Kind | None = None) -> str:
     else:
         scopes = [(*parents(factor), name) for name, factor in distributions.items()]
         entries = [child_last(factor) for factor in distributions.values()]
-    written = {name: (f"x{k}", counts[k]) for name, k in number.items()}
     lines = [
-        f"# {write_note(graph, written)}",
+        f"# {numbered_note(graph)}",
         "MARKOV" if distributions is None else "BAYES",
         str(len(counts)),
         _joined(counts),

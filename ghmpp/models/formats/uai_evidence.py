@@ -13,7 +13,7 @@ from ghmpp.errors import FormatError
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.factors import Factors
 from ghmpp.models.forest import VariableClass
-from ghmpp.models.formats.notes import count_states, read_note, write_note
+from ghmpp.models.formats.notes import numbered_note, read_note
 from ghmpp.models.formats.numbers import Numbers
 from ghmpp.models.formats.text import Text
 from ghmpp.models.formats.uai import COMMENT, NOTE
@@ -109,11 +109,7 @@ def format_evidence(samples: Sequence[Sample], graph: Factors, layout: Layout | 
             f"the evidence has {len(samples)} rows, but the layout 'one' holds a single sample; "
             "use the layout 'many'."
         )
-    written = {
-        name: (f"x{k}", count_states(node.states))
-        for k, (name, node) in enumerate(graph.nodes.items())
-    }
-    lines = [f"# {write_note(graph, written)}"]
+    lines = [f"# {numbered_note(graph)}"]
     lines += [str(len(samples))] if layout == "many" else []
     for sample in samples:
         pairs = [number for pair in sorted(sample.items()) for number in pair]
@@ -172,13 +168,20 @@ def _names(text: Text, graph: Factors, *, ordered: bool) -> list[str]:
     if not all(isinstance(record, dict) for _, record in records):
         raise text.error("its note is broken; delete its line to read the file without it.")
     names = [str(record.get("name", name)) for name, record in records]
-    if set(names) != set(graph.nodes):
+    if set(names) == set(graph.nodes):
+        return names
+    if note:
         raise text.error(
-            f"its variables are {shortened(names)}, but those of model {graph.name!r} are "
-            f"{shortened(graph.nodes)}; read evidence with the factors of the UAI file that it "
-            "belongs to: ghmpp.models.files.read_factors(path)."
+            f"its note says that it is about {shortened(names)}, but the variables of model "
+            f"{graph.name!r} are {shortened(graph.nodes)}; read it with the model that it was "
+            "written for."
         )
-    return names
+    raise text.error(
+        "it has numbers for variables, in the order of the UAI file that it belongs to, which "
+        f"the names in model {graph.name!r} do not tell ({shortened(graph.nodes)}); read it with "
+        "that file instead of the model: ghmpp.models.files.read_factors('network.uai'), or with "
+        "ghmpp.read('network.uai'), whose variables are called x0, x1, ..."
+    )
 
 
 def _layout(content: str) -> Layout:

@@ -19,11 +19,10 @@ from ghmpp.errors import FormatError
 from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.models.formats.elements import Element, parse_xml
 from ghmpp.models.formats.network import child_last, cycle, parents, require_network
-from ghmpp.models.formats.notes import MARK, apply_note, load_note, safe_names, write_note
+from ghmpp.models.formats.notes import MARK, apply_note, load_note, written
 from ghmpp.models.formats.numbers import first_strange, parse_floats
 from ghmpp.models.formats.text import shown
 from ghmpp.models.rooting import shortened
-from ghmpp.models.states import read_states
 
 LARGEST_SCOPE = 64  # axes of an array
 # XML keeps neither control characters nor white space at the ends.
@@ -110,14 +109,10 @@ def format_xmlbif(graph: Factors) -> str:
         If tables are free, or the model is no Bayesian network.
     """
     found = require_network(graph, "XMLBIF")
-    title = safe_names([graph.name], NAME)[0]
-    names = dict(zip(graph.nodes, safe_names(graph.nodes, NAME), strict=True))
-    states = {
-        name: safe_names(read_states(node.states, node.values, name).names, NAME)
-        for name, node in graph.nodes.items()
-    }
-    note = write_note(graph, {name: (names[name], states[name]) for name in names}, title)
-    lines = [_element("NAME", title)] + ([_element("PROPERTY", note)] if note else [])
+    called = written(graph, NAME, NAME)
+    names, states = called.names, called.states
+    lines = [_element("NAME", called.title)]
+    lines += [_element("PROPERTY", called.note)] if called.note else []
     for name, listed in states.items():
         outcomes = "".join(f"  {_element('OUTCOME', state)}\n" for state in listed)
         lines.append(

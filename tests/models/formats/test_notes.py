@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from ghmpp.errors import FormatError
 from ghmpp.models.factors import Factors, Node
-from ghmpp.models.formats.notes import apply_note, read_note, safe_names, write_note
+from ghmpp.models.formats.notes import (
+    MARK,
+    apply_note,
+    load_note,
+    numbered_note,
+    read_note,
+    safe_names,
+    write_note,
+    written,
+)
 from ghmpp.models.formats.text import Text
 from tests.models.formats.drawn import NAMES, assert_same_nodes, nodes
 
@@ -115,3 +124,22 @@ def test_safe_names_differ_and_keep_what_is_safe(names):
 
 def test_names_that_are_equal_as_text_become_different():
     assert safe_names([1, "1", True], re.compile(r"\w+")) == ["1", "1_1", "True"]
+
+
+def test_what_is_written_is_safe_and_the_note_tells_the_rest():
+    nodes = {"my pixel": Node(["off", "on!"]), "a": Node(2)}
+    word = re.compile(r"[a-z_]+\d*")
+    found = written(Factors("a model", nodes, ()), word, re.compile(r"\w+"))
+
+    assert (found.title, found.names) == ("a_model", {"my pixel": "my_pixel", "a": "a"})
+    assert found.states == {"my pixel": ["off", "on"], "a": ["0", "1"]}
+    told = load_note(found.note.removeprefix(MARK))
+    assert told["name"] == "a model"
+    assert told["variables"]["my_pixel"] == {"name": "my pixel", "states": ["off", "on!"]}
+
+
+def test_files_of_numbers_are_told_the_names():
+    line = numbered_note(Factors("m", {"b": Node(2), "x1": Node(3), "c": Node(["y", "n"])}, ()))
+    told = load_note(line.removeprefix(MARK))["variables"]
+
+    assert told == {"x0": {"name": "b"}, "x2": {"name": "c", "states": ["y", "n"]}}

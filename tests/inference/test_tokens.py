@@ -8,8 +8,8 @@ import pytest
 
 import ghmpp as gh
 from ghmpp.errors import QueryError
-from ghmpp.observables import tokens
-from ghmpp.observables.tokens import portions, token_class
+from ghmpp.inference import tokens
+from ghmpp.inference.tokens import portions, token_class
 
 
 def test_the_only_class_of_leaves_is_the_sequence():

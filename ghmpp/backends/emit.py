@@ -1,0 +1,81 @@
+"""Networks of the families that approximate, from a schedule and the plan of its nets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ghmpp.approximation.bounds import NetworkPlan
+from ghmpp.approximation.certificate import certify_weights
+from ghmpp.approximation.weights import layer_weights
+from ghmpp.backends.families.family import Exact, Family, Relu, Trainable, Unfrozen
+from ghmpp.backends.network import Network
+from ghmpp.backends.origin import Origin
+from ghmpp.backends.results import OutputKey
+from ghmpp.errors import QueryError
+from ghmpp.models.channels import Given
+from ghmpp.schedule.ir import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """What all networks of a program share.
+
+    Parameters
+    ----------
+    schedule, given, answers
+        What is computed, from what, and which results in which order.
+    dtype, device, chunk, origin
+        Of the network.
+    """
+
+    schedule: Schedule
+    given: tuple[Given, ...]
+    answers: tuple[OutputKey, ...]
+    dtype: torch.dtype
+    device: str
+    chunk: int | None
+    origin: Origin | None = None
+
+    def exact(self) -> Network:
+        """The potentials themselves."""
+        return self._network(Exact())
+
+    def relu(self, plan: NetworkPlan) -> Network:
+        """Nets with a certificate, which is derived from their rounded weights."""
+        weights = layer_weights(plan.forest, plan.propagated.steps)
+        certificate = certify_weights(plan, weights)
+        return self._network(Relu(plan.propagated.steps, weights, certificate))
+
+    def random(self, width: int, seed: int) -> Network:
+        """Free nets that start at random.
+
+        Raises
+        ------
+        QueryError
+            If the width is below 2: one unit is constant.
+        """
+        if width < 2:
+            raise QueryError(f"network: width must be at least 2, got {width}.")
+        hard = {item.variable for item in self.given if item.channel is None}
+        generator = torch.Generator().manual_seed(seed)
+        return self._network(Trainable(width, hard, generator))
+
+    def unfrozen(self, plan: NetworkPlan) -> Network:
+        """Free nets that start as ReLU nets with proved errors."""
+        weights = layer_weights(plan.forest, plan.propagated.steps)
+        return self._network(Unfrozen(Relu(plan.propagated.steps, weights)))
+
+    def _network(self, family: Family) -> Network:
+        network = Network(
+            self.schedule,
+            dtype=self.dtype,
+            device=self.device,
+            chunk=self.chunk,
+            given=self.given,
+            answers=self.answers,
+            family=family,
+        )
+        network.origin = self.origin
+        return network

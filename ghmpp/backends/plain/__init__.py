@@ -1,0 +1,1 @@
+"""A network by plain operations that tracers follow: what exported files are made from."""

@@ -1,0 +1,1 @@
+"""Schedules as formulas to read, and as source text to run: LaTeX, numpy, torch and C."""
