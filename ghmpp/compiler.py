@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, Never
@@ -143,18 +143,24 @@ class Program:
         >>> net.certificate.bound <= 0.01
         True
         """
-        from ghmpp.backends.emit import Emitter
+        from ghmpp.backends.emit import Emitter, check_options
         from ghmpp.backends.origin import Origin
         from ghmpp.backends.prepare import torch_precision
 
         self.model.require_complete()
-        options = (delta, width, budget, construction, evidence_span)
-        _check_family(family, init, dict(zip(_PLANNING, options, strict=True)))
+        sizes = {
+            "delta": delta,
+            "width": width,
+            "budget": budget,
+            "construction": construction,
+            "evidence_span": evidence_span,
+        }
+        check_options(family, init, sizes)
         precision: Precision = dtype or ("float64" if family == "exact" else "float32")
         answers = tuple((query.kind, query.variable) for query in self.queries)
         arguments = {
             "family": family,
-            **dict(zip(_PLANNING, options, strict=True)),
+            **sizes,
             "log_odds": log_odds,
             "init": init,
             "seed": seed,
@@ -321,32 +327,3 @@ def _refuse_repeats(where: str, names: Sequence[str]) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise QueryError(f"{where}: {repeated[0]} is listed twice; list it once.")
-
-
-FAMILIES = ("exact", "relu", "trainable")
-STARTS = ("random", "relu")
-# Options of nets that are planned, and what they are when nobody asks.
-_PLANNING: Mapping[str, object] = {
-    "delta": None,
-    "width": None,
-    "budget": "equal-width",
-    "construction": "tight",
-    "evidence_span": math.inf,
-}
-
-
-def _check_family(family: str, init: str, options: Mapping[str, object]) -> None:
-    """Refuse unknown families, and options that a family does not have."""
-    for what, found, known in (("family", family, FAMILIES), ("init", init, STARTS)):
-        if found not in known:
-            names = ", ".join(map(repr, known))
-            raise QueryError(f"network: unknown {what} {found!r}; known: {names}.")
-    if family == "relu" or (family, init) == ("trainable", "relu"):
-        return
-    allowed = ("width",) if family == "trainable" else ()
-    for name, value in options.items():
-        if value != _PLANNING[name] and name not in allowed:
-            raise QueryError(
-                f"network: {name}= is for nets that stand for messages: family 'relu', or "
-                f"'trainable' with init='relu'; this one is {family!r}."
-            )

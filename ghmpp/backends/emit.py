@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +11,7 @@ import torch
 from ghmpp.approximation.bounds import NetworkPlan
 from ghmpp.approximation.certificate import certify_weights
 from ghmpp.approximation.weights import layer_weights
-from ghmpp.backends.families.family import Exact, Family, Relu, Trainable, Unfrozen
+from ghmpp.backends.families.family import FAMILIES, Exact, Family, Relu, Trainable, Unfrozen
 from ghmpp.backends.network import Network
 from ghmpp.backends.origin import Origin
 from ghmpp.backends.results import OutputKey
@@ -79,3 +81,37 @@ class Emitter:
         )
         network.origin = self.origin
         return network
+
+
+STARTS = ("random", "relu")
+# Options of nets that are planned, and what they are when nobody asks.
+_PLANNING: Mapping[str, object] = {
+    "delta": None,
+    "width": None,
+    "budget": "equal-width",
+    "construction": "tight",
+    "evidence_span": math.inf,
+}
+
+
+def check_options(family: str, init: str, options: Mapping[str, object]) -> None:
+    """Refuse unknown families, and options that a family does not have.
+
+    Raises
+    ------
+    QueryError
+        Naming what is known, or the families that have the option.
+    """
+    for what, found, known in (("family", family, FAMILIES), ("init", init, STARTS)):
+        if found not in known:
+            names = ", ".join(map(repr, known))
+            raise QueryError(f"network: unknown {what} {found!r}; known: {names}.")
+    if family == "relu" or (family, init) == ("trainable", "relu"):
+        return
+    allowed = ("width",) if family == "trainable" else ()
+    for name, value in options.items():
+        if value != _PLANNING[name] and name not in allowed:
+            raise QueryError(
+                f"network: {name}= is for nets that stand for messages: family 'relu', or "
+                f"'trainable' with init='relu'; this one is {family!r}."
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 
@@ -28,6 +28,7 @@ from ghmpp.backends.prepare import Frame, message_layers
 from ghmpp.schedule.ir import Direction
 
 FamilyName = Literal["exact", "relu", "trainable"]
+FAMILIES: tuple[FamilyName, ...] = get_args(FamilyName)
 # Names of the stacks of free nets, by what they read.
 FREE = {"logs": "free", "symbol": "free_symbols"}
 

@@ -6,6 +6,7 @@ all parents are alike. What travels has the axes (ranks, states, parents, batch)
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -16,7 +17,7 @@ from ghmpp.backends.families.stages import Dense
 from ghmpp.backends.state import State, current
 
 
-class Nets(nn.Module):
+class Nets(nn.Module, ABC):
     """Stacked nets of one kind, whose arrays are parameters."""
 
     # Whether inputs must be observed states, 0 or -inf, or nothing.
@@ -39,9 +40,9 @@ class Nets(nn.Module):
         self._prepared = self._known
         return True
 
+    @abstractmethod
     def dense(self, net: int) -> Dense:
         """One net as affine maps and ReLUs."""
-        raise NotImplementedError
 
     def by_units(self) -> bool:
         """Whether the units themselves are to be evaluated: for gradients, and for exports."""
