@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ghmpp.approximation.bounds import bounds as bounds
     from ghmpp.approximation.certificate import Certificate as Certificate
     from ghmpp.approximation.curve import width_curve as width_curve
+    from ghmpp.approximation.field_certificate import FieldCertificate as FieldCertificate
     from ghmpp.approximation.report import Bounds as Bounds
     from ghmpp.backends.families.norms import operator_norms as operator_norms
     from ghmpp.backends.families.norms import project as project
@@ -36,27 +37,30 @@ if TYPE_CHECKING:
     from ghmpp.diffusion.build import denoiser as denoiser
     from ghmpp.diffusion.diffuse import diffuse as diffuse
     from ghmpp.diffusion.diffuse import inpaint as inpaint
+    from ghmpp.diffusion.error_split import sampling_error as sampling_error
+    from ghmpp.diffusion.residual import residual_network as residual_network
     from ghmpp.exports.export import export as export
     from ghmpp.exports.load import load as load
     from ghmpp.exports.report import ExportReport as ExportReport
     from ghmpp.exports.verify import verify_export as verify_export
     from ghmpp.inference.beliefs import Beliefs as Beliefs
+    from ghmpp.inference.circuit import arithmetic_circuit as arithmetic_circuit
     from ghmpp.inference.infer import infer as infer
     from ghmpp.inference.queries import Inference as Inference
-    from ghmpp.learning import streams as streams
-    from ghmpp.learning.ablation import ablation as ablation
-    from ghmpp.learning.baselines import baseline as baseline
-    from ghmpp.learning.comparison import compare_architectures as compare_architectures
-    from ghmpp.learning.decomposition import decompose_risk as decompose_risk
-    from ghmpp.learning.em import fit as fit
-    from ghmpp.learning.estimator import GHMClassifier as GHMClassifier
-    from ghmpp.learning.linear import linear_denoiser as linear_denoiser
-    from ghmpp.learning.probe import probe as probe
-    from ghmpp.learning.risk import bayes_risk as bayes_risk
-    from ghmpp.learning.risk import excess_risk as excess_risk
-    from ghmpp.learning.sweep import sweep as sweep
-    from ghmpp.learning.sweep_picture import sweep_picture as sweep_picture
-    from ghmpp.learning.train import train as train
+    from ghmpp.learning.em.estimator import GHMClassifier as GHMClassifier
+    from ghmpp.learning.em.fit import fit as fit
+    from ghmpp.learning.experiments.ablation import ablation as ablation
+    from ghmpp.learning.experiments.baselines import baseline as baseline
+    from ghmpp.learning.experiments.comparison import compare_architectures as compare_architectures
+    from ghmpp.learning.experiments.decomposition import decompose_risk as decompose_risk
+    from ghmpp.learning.experiments.linear import linear_denoiser as linear_denoiser
+    from ghmpp.learning.experiments.probe import probe as probe
+    from ghmpp.learning.experiments.risk import bayes_risk as bayes_risk
+    from ghmpp.learning.experiments.risk import excess_risk as excess_risk
+    from ghmpp.learning.experiments.sweep import sweep as sweep
+    from ghmpp.learning.experiments.sweep_picture import sweep_picture as sweep_picture
+    from ghmpp.learning.training import streams as streams
+    from ghmpp.learning.training.train import train as train
     from ghmpp.models import zoo as zoo
     from ghmpp.models.channels import Gaussian as Gaussian
     from ghmpp.models.channels import Localization as Localization
@@ -69,21 +73,42 @@ if TYPE_CHECKING:
     from ghmpp.models.evidence_files import write_evidence as write_evidence
     from ghmpp.models.files import read as read
     from ghmpp.models.files import write as write
+    from ghmpp.models.gaussian import GaussianGHM as GaussianGHM
     from ghmpp.models.ghm import GHM as GHM
     from ghmpp.models.grammar import grammar as grammar
+    from ghmpp.models.latent import LatentGaussian as LatentGaussian
     from ghmpp.models.layouts import morton_order as morton_order
+    from ghmpp.models.linear_hierarchy import LinearHierarchy as LinearHierarchy
     from ghmpp.models.model import Model as Model
     from ghmpp.models.observations import LogLikelihoods as LogLikelihoods
     from ghmpp.models.observations import Observed as Observed
     from ghmpp.models.potentials import ChildOf as ChildOf
     from ghmpp.models.potentials import ParentOf as ParentOf
     from ghmpp.models.potentials import Table as Table
+    from ghmpp.models.queries import code as code
+    from ghmpp.models.queries import draw as draw
     from ghmpp.models.queries import edge as edge
     from ghmpp.models.queries import log_evidence as log_evidence
     from ghmpp.models.queries import mean as mean
     from ghmpp.models.queries import posterior as posterior
+    from ghmpp.models.queries import variance as variance
     from ghmpp.models.rules import Rules as Rules
     from ghmpp.models.serialize import save as save
+    from ghmpp.models.sparse_coding import SparseCoding as SparseCoding
+    from ghmpp.models.spins import PairwiseSpins as PairwiseSpins
+    from ghmpp.observables.cuts import mincut as mincut
+    from ghmpp.observables.depth import tune_depth as tune_depth
+    from ghmpp.observables.relevance import relevance as relevance
+    from ghmpp.observables.schmidt import schmidt as schmidt
+    from ghmpp.schedule.langevin import Langevin as Langevin
+    from ghmpp.schedule.loopy import LoopyBP as LoopyBP
+    from ghmpp.schedule.thresholding import ISTA as ISTA
+    from ghmpp.schedule.thresholding import LISTA as LISTA
+    from ghmpp.schedule.thresholding import MLISTA as MLISTA
+    from ghmpp.schedule.thresholding import LayeredThresholding as LayeredThresholding
+    from ghmpp.schedule.variational import TAP as TAP
+    from ghmpp.schedule.variational import NaiveMeanField as NaiveMeanField
+    from ghmpp.theory.encoder_law import encoder_law as encoder_law
     from ghmpp.verification.verify import verify as verify
 
 _LAZY = {
@@ -92,59 +117,84 @@ _LAZY = {
     "Certificate": "ghmpp.approximation.certificate",
     "ChildOf": "ghmpp.models.potentials",
     "ExportReport": "ghmpp.exports.report",
+    "FieldCertificate": "ghmpp.approximation.field_certificate",
     "GHM": "ghmpp.models.ghm",
-    "GHMClassifier": "ghmpp.learning.estimator",
+    "GHMClassifier": "ghmpp.learning.em.estimator",
     "Gaussian": "ghmpp.models.channels",
+    "GaussianGHM": "ghmpp.models.gaussian",
+    "ISTA": "ghmpp.schedule.thresholding",
     "Inference": "ghmpp.inference.queries",
+    "LISTA": "ghmpp.schedule.thresholding",
+    "Langevin": "ghmpp.schedule.langevin",
+    "LatentGaussian": "ghmpp.models.latent",
+    "LayeredThresholding": "ghmpp.schedule.thresholding",
+    "LinearHierarchy": "ghmpp.models.linear_hierarchy",
     "Localization": "ghmpp.models.channels",
     "LogLikelihood": "ghmpp.models.channels",
     "LogLikelihoods": "ghmpp.models.observations",
+    "LoopyBP": "ghmpp.schedule.loopy",
+    "MLISTA": "ghmpp.schedule.thresholding",
     "Model": "ghmpp.models.model",
+    "NaiveMeanField": "ghmpp.schedule.variational",
     "Observed": "ghmpp.models.observations",
+    "PairwiseSpins": "ghmpp.models.spins",
     "ParentOf": "ghmpp.models.potentials",
     "Rules": "ghmpp.models.rules",
+    "SparseCoding": "ghmpp.models.sparse_coding",
+    "TAP": "ghmpp.schedule.variational",
     "Table": "ghmpp.models.potentials",
-    "ablation": "ghmpp.learning.ablation",
-    "baseline": "ghmpp.learning.baselines",
-    "bayes_risk": "ghmpp.learning.risk",
+    "ablation": "ghmpp.learning.experiments.ablation",
+    "arithmetic_circuit": "ghmpp.inference.circuit",
+    "baseline": "ghmpp.learning.experiments.baselines",
+    "bayes_risk": "ghmpp.learning.experiments.risk",
     "bounds": "ghmpp.approximation.bounds",
-    "compare_architectures": "ghmpp.learning.comparison",
+    "code": "ghmpp.models.queries",
+    "compare_architectures": "ghmpp.learning.experiments.comparison",
     "compile": "ghmpp.compiler",
-    "decompose_risk": "ghmpp.learning.decomposition",
+    "decompose_risk": "ghmpp.learning.experiments.decomposition",
     "denoiser": "ghmpp.diffusion.build",
     "diffuse": "ghmpp.diffusion.diffuse",
     "diffusion": "ghmpp.diffusion",
+    "draw": "ghmpp.models.queries",
     "edge": "ghmpp.models.queries",
+    "encoder_law": "ghmpp.theory.encoder_law",
     "errors": "ghmpp.errors",
     "examples": "ghmpp.examples",
-    "excess_risk": "ghmpp.learning.risk",
+    "excess_risk": "ghmpp.learning.experiments.risk",
     "export": "ghmpp.exports.export",
-    "fit": "ghmpp.learning.em",
+    "fit": "ghmpp.learning.em.fit",
     "from_networkx": "ghmpp.models.convert",
     "from_pgmpy": "ghmpp.models.convert",
     "grammar": "ghmpp.models.grammar",
     "infer": "ghmpp.inference.infer",
     "inpaint": "ghmpp.diffusion.diffuse",
-    "linear_denoiser": "ghmpp.learning.linear",
+    "linear_denoiser": "ghmpp.learning.experiments.linear",
     "load": "ghmpp.exports.load",
     "localized": "ghmpp.models.channels",
     "log_evidence": "ghmpp.models.queries",
     "mean": "ghmpp.models.queries",
+    "mincut": "ghmpp.observables.cuts",
     "morton_order": "ghmpp.models.layouts",
     "noisy": "ghmpp.models.channels",
     "observables": "ghmpp.observables",
     "operator_norms": "ghmpp.backends.families.norms",
     "posterior": "ghmpp.models.queries",
-    "probe": "ghmpp.learning.probe",
+    "probe": "ghmpp.learning.experiments.probe",
     "project": "ghmpp.backends.families.norms",
     "read": "ghmpp.models.files",
     "read_evidence": "ghmpp.models.evidence_files",
+    "relevance": "ghmpp.observables.relevance",
+    "sampling_error": "ghmpp.diffusion.error_split",
+    "residual_network": "ghmpp.diffusion.residual",
     "save": "ghmpp.models.serialize",
-    "streams": "ghmpp.learning.streams",
-    "sweep": "ghmpp.learning.sweep",
-    "sweep_picture": "ghmpp.learning.sweep_picture",
+    "schmidt": "ghmpp.observables.schmidt",
+    "streams": "ghmpp.learning.training.streams",
+    "sweep": "ghmpp.learning.experiments.sweep",
+    "sweep_picture": "ghmpp.learning.experiments.sweep_picture",
     "theory": "ghmpp.theory",
-    "train": "ghmpp.learning.train",
+    "train": "ghmpp.learning.training.train",
+    "tune_depth": "ghmpp.observables.depth",
+    "variance": "ghmpp.models.queries",
     "verify": "ghmpp.verification.verify",
     "verify_export": "ghmpp.exports.verify",
     "width_curve": "ghmpp.approximation.curve",

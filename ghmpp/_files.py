@@ -55,6 +55,25 @@ def replaced(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def require_folder_place(path: Path) -> None:
+    """Refuse a path that can be no folder.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it is a file.
+    MissingFolderError
+        If the folder that it is to be in does not exist.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; name a folder", str(path))
+    if not Path(os.path.realpath(path)).parent.is_dir():
+        raise MissingFolderError(
+            f"{path}: the folder that it is to be in does not exist; make it first "
+            f"(mkdir -p {path.parent}), or choose another path."
+        )
+
+
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside ``path`` that takes its place if nothing fails.
@@ -78,14 +97,8 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     ...     [each.name for each in target.iterdir()], len(list(target.parent.iterdir()))
     (['first.txt'], 1)
     """
-    if path.exists() and not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "is a file; name a folder", str(path))
+    require_folder_place(path)
     target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise MissingFolderError(
-            f"{path}: the folder that it is to be in does not exist; make it first "
-            f"(mkdir -p {path.parent}), or choose another path."
-        )
     token = secrets.token_hex(4)
     draft, old = (target.with_name(f".{target.name}.{token}{end}") for end in ("", ".old"))
     draft.mkdir()

@@ -12,53 +12,23 @@ from ghmpp.approximation.bounds import plan_network
 from ghmpp.approximation.budgets import Budget
 from ghmpp.approximation.message import Construction
 from ghmpp.errors import QueryError, UsageError
-from ghmpp.models.channels import Given
+from ghmpp.models.channels import Given, read_given
 from ghmpp.models.convert import as_model
+from ghmpp.models.declared import FieldModel
 from ghmpp.models.forest import Forest
 from ghmpp.models.grouping import group
 from ghmpp.models.model import Model
-from ghmpp.models.queries import Query, check_given, check_query, output_blocks
-from ghmpp.schedule.build import Output, build_schedule
-from ghmpp.schedule.domain import Precision, choose_domain
-from ghmpp.schedule.ir import Schedule, Semiring
-from ghmpp.schedule.passes import place_normalization, prune, relax_normalization
+from ghmpp.models.queries import Query, check_questions
+from ghmpp.schedule.domain import Precision
+from ghmpp.schedule.engines import Engine
+from ghmpp.schedule.ir import Schedule
+from ghmpp.schedule.plan import schedule_for
 from ghmpp.schedule.simplify import Simplified, simplified
+from ghmpp.solution import solution
 
 if TYPE_CHECKING:
     from ghmpp.backends.network import Network
     from ghmpp.backends.symbolics.program import SymbolicProgram
-
-
-def schedule_for(
-    forest: Forest,
-    outputs: Sequence[Output],
-    observed: Sequence[str],
-    *,
-    semiring: Semiring = "sum",
-    choose: Literal["argmax", "sample"] = "argmax",
-    dtype: Precision = "float64",
-    cavities: bool = False,
-) -> Schedule:
-    """Build, normalise, prune and choose the number domain: the schedule that is run.
-
-    ``outputs`` are pairs (kind, class), see :class:`ghmpp.schedule.ir.Readout`; a class stands
-    for all of its blocks. Of a grouped forest, ``outputs`` and ``observed`` name the original
-    classes. With ``cavities`` nothing is read off the whole belief of its parent: what a parent
-    says excludes what it heard from the same child, which is how errors are followed.
-    """
-    if forest.grouping is not None:
-        home = {name: found for name, (found, _) in forest.grouping.members.items()}
-        outputs = list(dict.fromkeys((kind, home.get(name, "")) for kind, name in outputs))
-        observed = sorted({home[name] for name in observed})
-    wanted = [
-        (kind, block) for kind, name in outputs for block in output_blocks(forest, kind, name)
-    ]
-    pairs: list[Output] = []
-    if cavities:  # of edges, the cavities are read
-        pairs = [("edge", block) for _, block in wanted if block in forest.edges]
-    built = build_schedule(forest, [*wanted, *pairs], observed, semiring=semiring, choose=choose)
-    pruned = prune(place_normalization(built), wanted)
-    return choose_domain(relax_normalization(pruned), dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +37,8 @@ class Program:
 
     Parameters
     ----------
-    model
-        What was compiled.
+    declared
+        What was compiled: a hierarchical model, or another declaration.
     queries
         What is answered, in order.
     given
@@ -79,11 +49,27 @@ class Program:
         What simplification saved, with the smaller forest; None where it was not asked for.
     """
 
-    model: Model
+    declared: Model | FieldModel
     queries: tuple[Query, ...]
     given: tuple[Given, ...]
     schedule: Schedule
     simplified: Simplified | None = None
+
+    @property
+    def model(self) -> Model:
+        """The hierarchical model that was compiled.
+
+        Raises
+        ------
+        QueryError
+            If it was another kind of declaration, for which this is asked in vain.
+        """
+        if not isinstance(self.declared, Model):
+            raise QueryError(
+                f"{self.declared.name!r} is a {type(self.declared).__name__}, and this is for "
+                "hierarchical models (Model, GHM)."
+            )
+        return self.declared
 
     def network(
         self,
@@ -111,7 +97,8 @@ class Program:
             exact one. "trainable": the same with free weights.
         delta, width
             "relu", and "trainable" with ``init="relu"``: wished error (default 0.01), or units
-            per hidden layer instead. Other "trainable": ``width``, by default 64.
+            per hidden layer instead; of declarations that are no trees of messages, knots of each
+            function. Other "trainable": ``width``, by default 64.
         budget, construction, evidence_span, log_odds
             Of ReLU nets, see :func:`ghmpp.bounds`.
         init, seed
@@ -147,7 +134,7 @@ class Program:
         from ghmpp.backends.origin import Origin
         from ghmpp.backends.prepare import torch_precision
 
-        self.model.require_complete()
+        self.declared.require_complete()
         sizes = {
             "delta": delta,
             "width": width,
@@ -155,7 +142,7 @@ class Program:
             "construction": construction,
             "evidence_span": evidence_span,
         }
-        check_options(family, init, sizes)
+        check_options(family, init, sizes, fields=self.schedule.has_fields)
         precision: Precision = dtype or ("float64" if family == "exact" else "float32")
         answers = tuple((query.kind, query.variable) for query in self.queries)
         arguments = {
@@ -167,12 +154,28 @@ class Program:
             "dtype": precision,
         }
         simplify = self.simplified is not None
-        origin = Origin(self.model, self.queries, self.given, simplify, arguments)
+        origin = None
+        if isinstance(self.declared, Model):
+            origin = Origin(self.declared, self.queries, self.given, simplify, arguments)
         emitter = Emitter(
             self.schedule, self.given, answers, torch_precision(precision), device, chunk, origin
         )
+        if self.schedule.has_fields:
+            return emitter.fields(
+                family,
+                init=init,
+                seed=seed,
+                width=width,
+                delta=delta,
+                evidence_span=evidence_span,
+            )
         if family == "exact":
             return emitter.exact()
+        if self.schedule.forest.gaussian:
+            raise QueryError(
+                "network: messages of real variables are exact formulas, linear in what is "
+                "observed, so that there is nothing to approximate; use the family 'exact'."
+            )
         if any(query.kind == "log_evidence" for query in self.queries):
             raise QueryError(
                 "network: nets say messages up to a constant, and so know no log_evidence; ask "
@@ -236,7 +239,7 @@ class Program:
             g.variable if g.channel is None else f"{g.variable} ~ {g.channel}" for g in self.given
         )
         return (
-            f"Program {self.model.name!r}: {answers} given {given or 'nothing'}; "
+            f"Program {self.declared.name!r}: {answers} given {given or 'nothing'}; "
             f"{len(self.schedule.ops)} instructions"
             + (f"; simplified: {self.simplified.summary}" if self.simplified else "")
         )
@@ -249,13 +252,15 @@ def compile(
     *,
     dtype: Precision = "float64",
     simplify: bool = False,
+    engine: Engine | Literal["exact"] | None = None,
 ) -> Program:
     """Compile a model into the program that answers queries about it.
 
     Parameters
     ----------
     model
-        A :class:`~ghmpp.models.model.Model`, a networkx graph or a discrete pgmpy model.
+        A :class:`~ghmpp.models.model.Model`, a networkx graph or a discrete pgmpy model; or a
+        declaration of another kind, such as spins with pairwise couplings.
     query
         What to answer: :func:`posterior`, :func:`mean`, :func:`edge`, :func:`log_evidence`.
     given
@@ -268,6 +273,9 @@ def compile(
         :func:`ghmpp.schedule.simplify.simplified`: the same answers from fewer operations and
         smaller networks. Classes that are neither asked about nor given may disappear, and
         potentials are no longer the declared ones.
+    engine
+        How a declaration of another kind is solved: an engine with its options, "exact" (by a
+        junction tree, where the declaration is discrete), or None for what it names itself.
 
     Returns
     -------
@@ -289,23 +297,16 @@ def compile(
     >>> program
     Program 'ghm': posterior(x0) given x1; 4 instructions
     """
-    model = as_model(model)
     queries: tuple[Query, ...] = _listed(query)
-    observed = tuple(g if isinstance(g, Given) else Given(str(g)) for g in _listed(given))
-    forest = model.forest()
+    observed = read_given(given)
     if not queries:
         raise QueryError("compile: nothing is asked; pass at least one query.")
-    for asked in queries:
-        if not isinstance(asked, Query):
-            raise QueryError(
-                f"compile: a query must be gh.posterior(...), gh.mean(...), gh.edge(...) or "
-                f"gh.log_evidence(), got {asked!r}."
-            )
-        check_query(forest, asked)
-    _refuse_repeats("query", [f"{asked.kind}({asked.variable})" for asked in queries])
-    _refuse_repeats("given", [item.variable for item in observed])
-    for item in observed:
-        check_given(forest, item)
+    solved = solution(model, queries, observed, engine, dtype)
+    if solved is not None:
+        return Program(solved.model, queries, solved.given, solved.schedule)
+    model = as_model(model)
+    forest = model.forest()
+    check_questions(forest, queries, observed)
     outputs = [(asked.kind, asked.variable) for asked in queries]
     names = [item.variable for item in observed]
 
@@ -321,9 +322,3 @@ def _listed(given: Any) -> tuple[Any, ...]:
     """One or several as a tuple; a name is one."""
     several = isinstance(given, Iterable) and not isinstance(given, str)
     return tuple(given) if several else (given,)
-
-
-def _refuse_repeats(where: str, names: Sequence[str]) -> None:
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise QueryError(f"{where}: {repeated[0]} is listed twice; list it once.")

@@ -48,6 +48,10 @@ class ResourceError(GhmppError, MemoryError):
     """A run would need more memory than allowed; the message gives both numbers."""
 
 
+class PrecisionError(GhmppError, ArithmeticError):
+    """A number leaves the range of its precision; the message says what to use instead."""
+
+
 class TreewidthError(ResourceError):
     """The cliques of a model need more memory than allowed; the message names the largest."""
 
@@ -119,3 +123,7 @@ class MissingDependencyError(GhmppError, ImportError):
 
 class NormalizationWarning(UserWarning):
     """Conditional probabilities did not sum to one and were divided by their sums."""
+
+
+class GuaranteeWarning(UserWarning):
+    """An iteration may have several fixed points or not converge; the message has the number."""

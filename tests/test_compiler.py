@@ -11,12 +11,12 @@ import sympy as sp
 import torch
 
 import ghmpp as gh
-from ghmpp.compiler import schedule_for
 from ghmpp.errors import ModelError, QueryError, UsageError
 from ghmpp.models.model import Model
 from ghmpp.models.queries import Query
 from ghmpp.schedule.check import check_schedule
 from ghmpp.schedule.ir import Evidence, Message
+from ghmpp.schedule.plan import schedule_for
 
 REGULAR = gh.GHM(states=(3, 4, 2), branching=(2, 3), state_values=[0.0, 1.0]).initialise(seed=0)
 

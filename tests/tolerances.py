@@ -29,3 +29,15 @@ EXPORTED_SINGLE = 5e-6
 TWEEDIE = 1e-8
 # Tables after a few dozen steps of a gradient, against their optimum in closed form.
 TRAINED = 5e-3
+# One dense linear solve against messages, float64.
+DENSE = 1e-11
+# Densities on a grid, against closed forms.
+GRID = 1e-6
+# What the default number of Langevin steps leaves of the start.
+START = 1e-3
+# Optimality conditions of a sparse code after 1000 steps of soft thresholding.
+OPTIMALITY = 1e-7
+# One pass of the same products and thresholds, scaled.
+FORWARD = 1e-14
+# Messages whose tanh is so near 1 that a few digits of its distance are left.
+SATURATED = 1e-6

@@ -126,7 +126,7 @@ def find_problem(
         symbols={_home(grouped, name) for name in hard} if math.isinf(domain.evidence_span) else (),
     )
     if grouped.grouping is not None:
-        node = grouped.grouping.members[asked.variable][1]
+        ((_, node),) = grouped.grouping.members[asked.variable]
         asked = replace(asked, nodes=np.array([node]))
     return Problem(forest.name, forest, routes, asked, observed, domain)
 
@@ -204,7 +204,15 @@ def _read_given(
 
 
 def _home(grouped: Forest, name: str) -> str:
-    return name if grouped.grouping is None else grouped.grouping.members[name][0]
+    if grouped.grouping is None:
+        return name
+    members = grouped.grouping.members[name]
+    if len(members) > 1:
+        raise QueryError(
+            f"nets are planned for classes whose variables play one part, and each of the "
+            f"{len(members)} variables of {name!r} plays its own; ask the family 'exact'."
+        )
+    return members[0][0]
 
 
 def _check_class(forest: Forest, where: str, name: str) -> None:

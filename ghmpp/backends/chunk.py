@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from ghmpp.backends.observe import encode, rows_of
 from ghmpp.backends.plan import Plan
 from ghmpp.backends.prepare import Setting
-from ghmpp.backends.results import SUMMED, overwrite
+from ghmpp.backends.results import SUMMED, Gathered, overwrite
 from ghmpp.backends.run import Run
 from ghmpp.models.observations import Observation
 from ghmpp.schedule.build import LOG_EVIDENCE
@@ -65,6 +66,22 @@ class Chunks:
     dtype: torch.dtype
     generator: torch.Generator | None
     draws: int
+
+    def run_all(self, seen: Observations, batch: int, most: int, gathered: Gathered) -> int:
+        """Run all rows, up to ``most`` together, into ``gathered``; how many were run again."""
+        tracked, again = self.setting.tracked, 0
+        # As even as can be: a small last chunk would cost as much as a large one.
+        step = -(-batch // -(-batch // most))
+        for start in range(0, batch, step):
+            stop = min(start + step, batch)
+            part = {name: rows_of(found, slice(start, stop)) for name, found in seen.items()}
+            # Tensors that autograd will never see cost less.
+            with nullcontext() if tracked else torch.inference_mode():
+                raw, repeated = self.run(part, stop - start)
+            gathered.add(raw, start, stop)
+            del raw  # or it would live through the next chunk
+            again += repeated
+        return again
 
     def run(self, seen: Observations, batch: int) -> tuple[dict[Value, Tensor], int]:
         """Results by value, the batch last; and how many rows were run again."""

@@ -10,8 +10,19 @@ import torch
 
 from ghmpp.approximation.bounds import NetworkPlan
 from ghmpp.approximation.certificate import certify_weights
+from ghmpp.approximation.field_design import certified, design_fields
 from ghmpp.approximation.weights import layer_weights
-from ghmpp.backends.families.family import FAMILIES, Exact, Family, Relu, Trainable, Unfrozen
+from ghmpp.backends.families.family import (
+    FAMILIES,
+    Exact,
+    Family,
+    FamilyName,
+    Relu,
+    Trainable,
+    Unfrozen,
+)
+from ghmpp.backends.families.free_fields import FreeFields
+from ghmpp.backends.families.piecewise_fields import ReluFields
 from ghmpp.backends.network import Network
 from ghmpp.backends.origin import Origin
 from ghmpp.backends.results import OutputKey
@@ -69,6 +80,39 @@ class Emitter:
         weights = layer_weights(plan.forest, plan.propagated.steps)
         return self._network(Unfrozen(Relu(plan.propagated.steps, weights)))
 
+    def fields(
+        self,
+        family: FamilyName,
+        *,
+        init: str,
+        seed: int,
+        width: int | None,
+        delta: float | None,
+        evidence_span: float,
+    ) -> Network:
+        """The network of a schedule of fields.
+
+        Raises
+        ------
+        QueryError
+            If an option is of another family, or no nets have the wished error.
+        """
+        if family != "relu" and not (width is None and delta is None):
+            raise QueryError(
+                f"network: width= and delta= say how finely 'relu' approximates functions; this "
+                f"one is {family!r}."
+            )
+        if family == "exact":
+            return self.exact()
+        if family == "trainable":
+            generator = torch.Generator().manual_seed(seed) if init == "random" else None
+            return self._network(FreeFields(generator))
+        precision = str(self.dtype).removeprefix("torch.")
+        held = design_fields(
+            self.schedule, width=width, delta=delta, evidence_span=evidence_span, dtype=precision
+        )
+        return self._network(ReluFields(held, certified(held, evidence_span, precision)))
+
     def _network(self, family: Family) -> Network:
         network = Network(
             self.schedule,
@@ -94,8 +138,12 @@ _PLANNING: Mapping[str, object] = {
 }
 
 
-def check_options(family: str, init: str, options: Mapping[str, object]) -> None:
+def check_options(
+    family: str, init: str, options: Mapping[str, object], *, fields: bool = False
+) -> None:
     """Refuse unknown families, and options that a family does not have.
+
+    ``fields`` says whether there are no messages, and so no ways to plan nets for them.
 
     Raises
     ------
@@ -106,6 +154,9 @@ def check_options(family: str, init: str, options: Mapping[str, object]) -> None
         if found not in known:
             names = ", ".join(map(repr, known))
             raise QueryError(f"network: unknown {what} {found!r}; known: {names}.")
+    planned = [name for name in ("budget", "construction") if options[name] != _PLANNING[name]]
+    if fields and planned:
+        raise QueryError(f"network: {planned[0]}= is for nets that stand for messages.")
     if family == "relu" or (family, init) == ("trainable", "relu"):
         return
     allowed = ("width",) if family == "trainable" else ()

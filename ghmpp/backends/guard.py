@@ -25,13 +25,18 @@ from ghmpp.models.forest import Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Spread,
     Unary,
     Value,
@@ -100,6 +105,8 @@ class Guard:
                 lost[op.out] = kept if before is None else (kept + self.tiny) / before
             case Choose() | Readout():
                 pass
+            case Couple() | Local() | Gate() | Noise() | Repeat():
+                raise AssertionError("fields run in logarithms, which need no guard")
 
     def summed(self, edge: str, lost: Tensor) -> Tensor:
         """Sum over the children of each parent, (parents, batch)."""

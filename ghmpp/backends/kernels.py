@@ -173,9 +173,12 @@ class Log:
         return _log_sum(x, 0) if self.semiring == "sum" else x.amax(0)
 
     def probabilities(self, x: Tensor, *, reuse: bool = False) -> Tensor:
-        """Linear probabilities over states; all-zero columns stay zero."""
-        shift = _finite(_log_sum(x, 0))
-        return (x.sub_(shift) if reuse else x - shift).exp()
+        """Linear probabilities over states; all-zero columns stay zero.
+
+        The largest entry goes first: of large logarithms, the sum itself has too few digits.
+        """
+        x, _ = self.normalize(x, reuse=reuse)
+        return (x - _finite(_log_sum(x, 0))).exp()
 
     def joint_sum(self, table: Tensor, parent: Tensor, child: Tensor) -> Tensor:
         """Normalised joints of edge ends summed over columns, linear: see :class:`Linear`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -29,8 +30,10 @@ def gather(observations: Mapping[str, Observation], forest: Forest) -> dict[str,
         return dict(observations)
     parts: dict[str, dict[int, tuple[VariableClass, Observation]]] = {}
     for name, seen in observations.items():
-        home, position = grouping.members[name]
-        parts.setdefault(home, {})[position] = (grouping.original.variables[name], seen)
+        variable = replace(grouping.original.variables[name], nodes=1)
+        for node, (home, position) in enumerate(grouping.members[name]):
+            part = Observation(seen.kind, seen.array[:, node : node + 1], seen.channel)
+            parts.setdefault(home, {})[position] = (variable, part)
     return {home: _joined(found, forest.variables[home].nodes) for home, found in parts.items()}
 
 
@@ -76,9 +79,12 @@ def scatter(
         if not name:
             found[kind, name] = results[kind, name]
         elif kind not in SUMMED:
-            home, position = forest.grouping.members[name]
             axis = -1 if kind == "choice" else 1
-            found[kind, name] = results[kind, home].narrow(axis, position, 1)
+            nodes = [
+                results[kind, home].narrow(axis, position, 1)
+                for home, position in forest.grouping.members[name]
+            ]
+            found[kind, name] = nodes[0] if len(nodes) == 1 else torch.cat(nodes, axis)
     for (kind, key), counts in results.items():
         if kind in SUMMED:
             for source, row in zip(

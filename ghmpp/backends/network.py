@@ -20,19 +20,12 @@ from ghmpp.backends.kernels import Kernel, Linear, Log
 from ghmpp.backends.members import gather, original_data, scatter
 from ghmpp.backends.memory import keep_freed_memory
 from ghmpp.backends.messages import MessageLayer
-from ghmpp.backends.observe import blank_row, common_batch, read_inputs, rows_of, to_tensor
+from ghmpp.backends.observe import blank_row, common_batch, read_inputs, to_tensor
 from ghmpp.backends.origin import Origin
 from ghmpp.backends.parameters import potential_parameters, symbol_parameters
 from ghmpp.backends.partition import Partition
-from ghmpp.backends.prepare import (
-    PRECISIONS,
-    Frame,
-    Setting,
-    check_stack,
-    prepare,
-    refuse_too_big,
-)
-from ghmpp.backends.results import Gathered, OutputKey, answers_of, empty
+from ghmpp.backends.prepare import PRECISIONS, Frame, Setting, check_stack, prepare, refuse_too_big
+from ghmpp.backends.results import Gathered, OutputKey, answers_of, empty, without_single
 from ghmpp.backends.state import State, current
 from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
@@ -81,6 +74,8 @@ class Network(nn.Module):
         Free symbols of formulas, each one parameter, shape (); no gradient until asked.
     collect, distribute
         The message layers by class of the child: ``network.collect["pixel"]``.
+    fields
+        What instructions on fields need: linear maps, functions and products; None without.
     repeated_rows
         Rows of the last call that were run again in logarithms (see ``domain.guarded``).
     """
@@ -123,6 +118,7 @@ class Network(nn.Module):
         self.potentials = potential_parameters(forest, self._formulas, dtype)
         self.symbols = symbol_parameters(forest, self._formulas, dtype)
         self._keys = tuple(dict.fromkeys((*self.potentials, *self._formulas)))
+        self.fields = family.fields(schedule, dtype)
         self.collect: Named[MessageLayer] = Named(family.layers(self._frame, "root", dtype))
         self.distribute: Named[MessageLayer] = Named(family.layers(self._frame, "leaves", dtype))
         self.to(device)
@@ -185,14 +181,16 @@ class Network(nn.Module):
             found = self._formulas[key](values, self.like.double())
         else:
             found = self.potentials[key]
-        check_stack(key, found)
+        check_stack(key, found, gaussian=key in self.schedule.forest.gaussian)
         return found
 
     def rows_per_chunk(self) -> int:
         """Rows of a batch that run together."""
         return rows_per_chunk(self._frame.plan) if self.chunk is None else self.chunk
 
-    def forward(self, *inputs: Tensor, **channel: float) -> Tensor | tuple[Tensor, ...]:
+    def forward(
+        self, *inputs: Tensor, seed: int | None = None, **channel: float
+    ) -> Tensor | tuple[Tensor, ...]:
         """The answers to the compiled queries, batch first.
 
         Parameters
@@ -201,6 +199,8 @@ class Network(nn.Module):
             One tensor per given class, in order: states (batch, nodes) as integers with -1 for
             missing, continuous observations (batch, nodes) with NaN for missing, or likelihoods
             (batch, nodes, states); a class with one node may leave out its axis.
+        seed
+            Of what is drawn, for networks that draw noise.
         channel
             Channel parameters for this call, such as ``sigma=4.0``; the weights stay the same.
 
@@ -214,15 +214,15 @@ class Network(nn.Module):
         EvidenceError
             If the number, shapes or entries of the inputs do not fit, or a channel parameter
             belongs to none of them.
+        QueryError
+            If the network draws noise and gets no seed.
         """
         variables = self.variables
-        results = self.evaluate(read_inputs(inputs, self.given, variables, channel))
-        answers = tuple(
-            results[key][:, 0]
-            if key[1] in variables and variables[key[1]].nodes == 1
-            else results[key]
-            for key in self.answers
-        )
+        seen = read_inputs(inputs, self.given, variables, channel)
+        device = self.like.device
+        generator = None if seed is None else torch.Generator(device).manual_seed(seed)
+        results = self.evaluate(seen, generator=generator)
+        answers = tuple(without_single(results[key], key[1], variables) for key in self.answers)
         return answers[0] if len(answers) == 1 else answers
 
     def evaluate(
@@ -267,18 +267,7 @@ class Network(nn.Module):
             again = partial(self.setting, tracked=tracked, logarithms=True)
             chunks = Chunks(setting, again, self.domain.tolerance, self.dtype, generator, draws)
             gathered = Gathered(self.schedule.forest, self.schedule.outputs, setting.inverse, batch)
-            self.repeated_rows = 0
-            chunk_count = -(-batch // self.rows_per_chunk())
-            step = -(-batch // chunk_count)  # a small last chunk would cost as much as a large one
-            for start in range(0, batch, step):
-                stop = min(start + step, batch)
-                part = {name: rows_of(o, slice(start, stop)) for name, o in seen.items()}
-                # Tensors that autograd will never see cost less.
-                with nullcontext() if tracked else torch.inference_mode():
-                    raw, repeated = chunks.run(part, stop - start)
-                gathered.add(raw, start, stop)
-                del raw  # or it would live through the next chunk
-                self.repeated_rows += repeated
+            self.repeated_rows = chunks.run_all(seen, batch, self.rows_per_chunk(), gathered)
             results = gathered.batch_first()
             if LOG_EVIDENCE in results:
                 results[LOG_EVIDENCE] = results[LOG_EVIDENCE] - self.log_partition()
@@ -298,8 +287,11 @@ class Network(nn.Module):
     def current_forest(self) -> Forest:
         """The forest with the present values of all parameters, float64."""
         forest = self.schedule.forest
-        stacks = {key: self.stack(key).detach().double().cpu().numpy() for key in self._keys}
-        return replace(forest, data={**forest.data, **stacks})
+        found = {key: self.stack(key) for key in self._keys}
+        if self.fields is not None:
+            found |= {key: self.fields.couplings[key] for key in self.fields.couplings}
+        data = {key: each.detach().double().cpu().numpy() for key, each in found.items()}
+        return replace(forest, data={**forest.data, **data})
 
     def as_convolutions(self) -> ConvolutionalNetwork:
         """The same network as plain convolutions, see :mod:`ghmpp.backends.convolutions`."""
@@ -332,6 +324,8 @@ class Network(nn.Module):
             tracked=tracked,
             guarded=linear and domain.guarded,
         )
+        if self.fields is not None:
+            setting = replace(setting, fields=self.fields.prepared(like))
         if not tracked:
             self._cached[linear] = (state, setting)
         return setting
@@ -345,6 +339,8 @@ class Network(nn.Module):
         """All parameters, without the cost of walking through modules."""
         yield from self.potentials.parts()
         yield from self.symbols.parts()
+        if self.fields is not None:
+            yield from self.fields.parameters()
         if self.family != "exact":
             yield from self.collect.parameters()
             yield from self.distribute.parameters()

@@ -19,6 +19,7 @@ from ghmpp.backends.encode import (
     from_states,
     refuse_infinite,
 )
+from ghmpp.backends.gaussian import natural
 from ghmpp.backends.kernels import Kernel
 from ghmpp.backends.memory import empty, room
 from ghmpp.errors import EvidenceError
@@ -58,12 +59,18 @@ def _read_input(
     x = as_tensor(x)
     if variable.nodes == 1 and (x.ndim == 1 or (x.ndim == 2 and x.shape[1] != 1)):
         x = x[:, None]
-    shapes = ((variable.nodes,), (variable.nodes, len(variable.states)))
+    shapes = [(variable.nodes,), (variable.nodes, len(variable.states))]
+    if variable.real:
+        del shapes[1]
     if x.shape[1:] not in shapes:
+        expected = " or ".join(f"(batch, {', '.join(map(str, shape))})" for shape in shapes)
         raise EvidenceError(
-            f"network: input {variable.name!r} must have shape (batch, {variable.nodes}) or "
-            f"(batch, {variable.nodes}, {len(variable.states)}), got {tuple(x.shape)}."
+            f"network: input {variable.name!r} must have shape {expected}, got {tuple(x.shape)}."
         )
+    if variable.real and given.channel is None:
+        if not bool(torch.isfinite(x.detach()).all()):
+            raise EvidenceError(f"network: input {variable.name!r} must be finite, none missing.")
+        return Observation("numbers", x)  # type: ignore[arg-type]  # tensors are allowed
     if x.ndim == 3:
         return Observation("likelihood", x)  # type: ignore[arg-type]  # tensors are allowed
     if given.channel is None:
@@ -162,7 +169,13 @@ def encode(
             return from_likelihood(kernel, x, like.dtype)
         case "log_likelihood":
             return from_log_likelihood(kernel, x, like.dtype)
+        case "numbers":
+            numbers = x.to(like.dtype)[None]
+            return Leaf(numbers, x.new_zeros(x.shape[1], dtype=torch.float64), 0.0)
         case "values":
+            if variable.real and observation.channel is not None:
+                z = x.to(like.dtype)
+                return natural(observation, variable.name, z, with_offset=with_offset)
             if grid is None or observation.channel is None:
                 raise EvidenceError(
                     f"{variable.name}: continuous observations need a channel and numeric states."

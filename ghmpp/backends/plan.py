@@ -18,8 +18,8 @@ from ghmpp.schedule.ir import (
     Spread,
     Unary,
     Value,
-    sources,
 )
+from ghmpp.schedule.values import sources
 
 
 @dataclass(frozen=True)

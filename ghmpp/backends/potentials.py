@@ -12,6 +12,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ghmpp.backends.gaussian import GaussianEdge
 from ghmpp.backends.index_maps import IndexMap
 from ghmpp.backends.kernels import Kernel, split
 from ghmpp.backends.layout import Place
@@ -70,7 +71,7 @@ class TableStack:
         return split(result, 2, (parents, batch))
 
 
-Potential: TypeAlias = TableStack | IndexMap
+Potential: TypeAlias = TableStack | IndexMap | GaussianEdge
 
 
 def table_stack(
@@ -96,6 +97,7 @@ def dense(potential: Potential, kernel: Kernel, ranks: int, like: Tensor) -> Tab
     """A potential as tables per rank (or per child); index maps as zeros and ones."""
     if isinstance(potential, TableStack):
         return potential
+    assert isinstance(potential, IndexMap)  # Gaussian edges have no joint tables
     tables = potential.tables(kernel, like)
     up = tables if len(tables) > 1 else tables.expand(ranks, -1, -1)
     return TableStack(up, up.transpose(1, 2), potential.log_scale, potential.per_node)

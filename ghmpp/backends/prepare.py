@@ -14,7 +14,9 @@ from ghmpp._arrays import IntArray
 from ghmpp._memory import physical_memory
 from ghmpp.backends.container import Named
 from ghmpp.backends.encode import Grid
+from ghmpp.backends.fields.parts import Fields
 from ghmpp.backends.gathers import Shelf
+from ghmpp.backends.gaussian import check_gaussian, gaussian_edge
 from ghmpp.backends.index_maps import index_map
 from ghmpp.backends.kernels import Kernel
 from ghmpp.backends.layout import Place, columns, places
@@ -106,6 +108,8 @@ class Setting:
         Whether to bound what underflow may have lost.
     shelf
         Memory for what is formed in pieces.
+    fields
+        For instructions on fields, where there are any.
     """
 
     frame: Frame
@@ -124,6 +128,7 @@ class Setting:
     tracked: bool
     guarded: bool
     shelf: Shelf = field(default_factory=Shelf)
+    fields: Fields | None = None
 
     @property
     def forest(self) -> Forest:
@@ -174,8 +179,11 @@ def torch_precision(name: str) -> torch.dtype:
     raise QueryError(f"dtype {name!r} is unknown; use {known}.")
 
 
-def check_stack(key: str, stack: Tensor) -> None:
+def check_stack(key: str, stack: Tensor, *, gaussian: bool = False) -> None:
     """Refuse the values of a potential that no model may have, such as those of bad training."""
+    if gaussian:
+        check_gaussian(key, stack)
+        return
     low, high = stack.detach().aminmax()
     if not (low >= 0 and 0 < high < torch.inf):
         raise ModelError(
@@ -256,6 +264,9 @@ def _potential(
     edge, forest = frame.edges[child], frame.schedule.forest
     if edge.kind == "table":
         return table_stack(kernel, stacks[edge.key], edge, frame.places[edge.child], like)
+    if edge.kind == "gaussian":
+        states = forest.blocks[edge.parent].states
+        return gaussian_edge(stacks[edge.key], edge, frame.places[edge.child], states, like)
     index = torch.as_tensor(np.array(forest.data[edge.key]), device=like.device)
     parent, own = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
     return index_map(kernel, index, edge, frame.places[edge.child], parent, own)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 import torch
 from torch import Tensor
 
+from ghmpp.backends.gaussian import read_moment
 from ghmpp.backends.kernels import Linear, split
 from ghmpp.backends.potentials import dense, row_sums
 from ghmpp.schedule.ir import Readout, Value
@@ -20,6 +21,14 @@ def read_out(run: Run, op: Readout, ending: tuple[Value, ...]) -> Tensor:
     match op.kind:
         case "posterior":
             return posterior(run, op, ending)
+        case "mean" if run.setting.forest.is_field(op.block):
+            return field(run, op)
+        case "draw" | "code":
+            return field(run, op)
+        case "mean" | "variance" if run.setting.forest.is_gaussian(op.block):
+            return read_moment(run, op)
+        case "variance":
+            return variance(run, op)
         case "mean":
             return mean(run, op)
         case "log_evidence":
@@ -32,6 +41,11 @@ def read_out(run: Run, op: Readout, ending: tuple[Value, ...]) -> Tensor:
             return unary_counts(run, op, ending)
         case _:
             assert_never(op.kind)
+
+
+def field(run: Run, op: Readout) -> Tensor:
+    """The numbers themselves, (nodes, batch)."""
+    return run.values[op.sources[0]][0].flatten(0, 1).expand(-1, run.batch)
 
 
 def posterior(run: Run, op: Readout, ending: tuple[Value, ...]) -> Tensor:
@@ -62,6 +76,13 @@ def mean(run: Run, op: Readout) -> Tensor:
     total, first = torch.mm(weights, columns.flatten(1))
     moments = first / total.clamp_min(torch.finfo(total.dtype).tiny)
     return split(moments, 0, (columns.shape[1], columns.shape[2])).expand(-1, run.batch)
+
+
+def variance(run: Run, op: Readout) -> Tensor:
+    """Posterior variance of the state values, (nodes, batch)."""
+    weights = posterior(run, op, ())
+    values = run.setting.grids[run.setting.forest.blocks[op.block].variable].values[:, None, None]
+    return (weights * (values - (weights * values).sum(0)) ** 2).sum(0)
 
 
 def log_evidence(run: Run, op: Readout) -> Tensor:

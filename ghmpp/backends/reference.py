@@ -14,7 +14,9 @@ from typing import assert_never
 import numpy as np
 
 from ghmpp._arrays import AnyArray, IntArray
+from ghmpp.backends import reference_gaussian
 from ghmpp.backends.algebras import Algebra, LogFloat
+from ghmpp.backends.reference_fields import couple, gate, hand_over, local, noise
 from ghmpp.backends.reference_machine import Machine, prepare
 from ghmpp.backends.reference_readouts import readout
 from ghmpp.errors import QueryError
@@ -22,19 +24,24 @@ from ghmpp.models.forest import Edge, Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
-    results,
 )
 from ghmpp.schedule.provenance import phases
+from ghmpp.schedule.values import results
 
 
 def run(
@@ -166,8 +173,27 @@ def step(machine: Machine, op: Op) -> tuple[AnyArray, ...]:
             return (choose(machine, op),)
         case Readout():
             return (readout(machine, op),)
+        case Couple():
+            return (couple(machine, op),)
+        case Local():
+            return (local(machine, op),)
+        case Gate():
+            return (gate(machine, op),)
+        case Noise():
+            return (noise(machine, op),)
+        case Repeat():
+            return repeat(machine, op)
         case _:
             assert_never(op)
+
+
+def repeat(machine: Machine, op: Repeat) -> tuple[AnyArray, ...]:
+    """Rounds of the body, each starting from what the one before has left."""
+    for round_ in range(op.rounds):
+        hand_over(machine, op, first=round_ == 0)
+        for _ in execute(machine, op.body):
+            pass
+    return tuple(machine.values[carry.after] for carry in op.carried)
 
 
 def evidence(machine: Machine, op: Evidence) -> AnyArray:
@@ -176,7 +202,10 @@ def evidence(machine: Machine, op: Evidence) -> AnyArray:
     if block.variable not in machine.leaves:
         return machine.ones(block)
     nodes = slice(block.start, block.start + block.nodes)
-    return machine.as_value(block, machine.leaves[block.variable][:, nodes])
+    seen = machine.leaves[block.variable][:, nodes]
+    if machine.forest.is_gaussian(op.block):
+        seen = reference_gaussian.repeated(seen, block.states)
+    return machine.as_value(block, seen)
 
 
 def unary(machine: Machine, op: Unary) -> AnyArray:
@@ -187,6 +216,8 @@ def unary(machine: Machine, op: Unary) -> AnyArray:
 def message(machine: Machine, op: Message) -> AnyArray:
     """Sum over the sender's states of potential times value."""
     edge, source = machine.forest.edges[op.edge], machine.values[op.source]
+    if edge.kind == "gaussian":
+        return reference_gaussian.message(machine, op, edge, source)
     if edge.kind != "table":
         return through_index(machine, op, edge, source)
     tables = machine.potential(edge.key)

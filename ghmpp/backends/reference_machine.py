@@ -89,7 +89,7 @@ def _check_leaf(forest: Forest, name: str, array: AnyArray) -> None:
     if name not in forest.variables:
         raise EvidenceError(f"leaves: unknown class '{name}'; known: {', '.join(forest.visible)}.")
     variable = forest.variables[name]
-    nodes, states = variable.nodes, len(variable.states)
+    nodes, states = variable.nodes, forest.observed_entries(name)
     if array.ndim != 3 or array.shape[1:] != (nodes, states):
         raise EvidenceError(
             f"leaves['{name}']: expected the shape (batch, {nodes}, {states}) for axes (batch, "

@@ -6,6 +6,7 @@ from functools import reduce
 from typing import assert_never
 
 from ghmpp._arrays import AnyArray
+from ghmpp.backends import reference_gaussian
 from ghmpp.backends.algebras import Algebra
 from ghmpp.backends.reference_machine import Machine
 from ghmpp.errors import QueryError
@@ -19,6 +20,15 @@ def readout(machine: Machine, op: Readout) -> AnyArray:
             return evidence_total(machine, op)
         case "posterior":
             return posterior(machine, op)
+        case "mean" if machine.forest.is_field(op.block):
+            return field(machine, op)
+        case "draw" | "code":
+            return field(machine, op)
+        case "mean" | "variance" if machine.forest.is_gaussian(op.block):
+            moments = reference_gaussian.moments(machine, machine.values[op.sources[0]])
+            return moments[op.kind == "variance"]
+        case "variance":
+            return variance(machine, op)
         case "mean":
             mean: AnyArray = posterior(machine, op) @ state_values(machine, op.block)
             return mean
@@ -30,6 +40,12 @@ def readout(machine: Machine, op: Readout) -> AnyArray:
             return summed_by_row(edge_posterior(machine, op), machine.forest.edges[op.block].rows)
         case _:
             assert_never(op.kind)
+
+
+def field(machine: Machine, op: Readout) -> AnyArray:
+    """The numbers themselves."""
+    found: AnyArray = machine.values[op.sources[0]][..., 0]
+    return found
 
 
 def evidence_total(machine: Machine, op: Readout) -> AnyArray:
@@ -44,6 +60,14 @@ def evidence_total(machine: Machine, op: Readout) -> AnyArray:
 def posterior(machine: Machine, op: Readout) -> AnyArray:
     """Each node's belief divided by its sum."""
     return shares(machine.algebra, machine.values[op.sources[0]])
+
+
+def variance(machine: Machine, op: Readout) -> AnyArray:
+    """Expected squared distance of the state values from their mean."""
+    shares_, values = posterior(machine, op), state_values(machine, op.block)
+    away = values - (shares_ @ values)[..., None]
+    found: AnyArray = (shares_ * away**2).sum(axis=-1)
+    return found
 
 
 def edge_posterior(machine: Machine, op: Readout) -> AnyArray:

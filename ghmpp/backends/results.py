@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ghmpp.models.forest import Forest
+from ghmpp.models.forest import Forest, VariableClass
 from ghmpp.schedule.ir import Schedule, Value
 
 OutputKey = tuple[str, str]
@@ -105,7 +105,7 @@ def _batch_first(kind: str, result: Tensor) -> Tensor:
     match kind:
         case "posterior":
             return result.permute(2, 1, 0)
-        case "mean":
+        case "mean" | "variance" | "draw" | "code":
             return result.t()
         case "edge":
             return result.permute(3, 2, 0, 1)
@@ -121,6 +121,12 @@ def empty(results: Mapping[OutputKey, Tensor]) -> dict[OutputKey, Tensor]:
         key: torch.zeros_like(result) if key[0] in SUMMED else result[:0]
         for key, result in results.items()
     }
+
+
+def without_single(result: Tensor, variable: str, variables: Mapping[str, VariableClass]) -> Tensor:
+    """A result without the axis of nodes, if its class has one node only."""
+    single = variable in variables and variables[variable].nodes == 1
+    return result[:, 0] if single else result
 
 
 def overwrite(raw: dict[Value, Tensor], again: Mapping[Value, Tensor], rows: Tensor) -> None:

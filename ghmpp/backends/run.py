@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from ghmpp.backends.encode import Leaf
+from ghmpp.backends.fields.steps import couple, gate, local, noise, repeat
 from ghmpp.backends.gathers import Cavity, Factor, Gather, Postponed, Product, Workshop
+from ghmpp.backends.gaussian import GaussianEdge, repeated
 from ghmpp.backends.guard import Guard
 from ghmpp.backends.index_maps import IndexMap
 from ghmpp.backends.kernels import exclude, exclude_steps, pool, pool_steps, split
@@ -20,13 +22,18 @@ from ghmpp.backends.readouts import read_out
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Spread,
     Unary,
     Value,
@@ -153,6 +160,16 @@ class Run:
                 return self.choose(op)
             case Readout():
                 return read_out(self, op, ending)
+            case Couple():
+                return couple(self, op)
+            case Local():
+                return local(self, op)
+            case Gate():
+                return gate(self, op)
+            case Noise():
+                return noise(self, op)
+            case Repeat():
+                return repeat(self, op)
             case _:
                 assert_never(op)
 
@@ -160,6 +177,8 @@ class Run:
         """The block's part of its class's evidence."""
         block, place = self.setting.forest.blocks[name], self.setting.frame.places[name]
         part = self.leaves[block.variable].value[:, block.start : block.start + block.nodes]
+        if self.setting.forest.is_gaussian(name):
+            part = repeated(part, block.states)
         return split(part, 1, (place.ranks, place.parents))
 
     def unary(self, name: str, key: str) -> Tensor:
@@ -277,6 +296,7 @@ class Run:
         kernel, potential = self.setting.kernel, self.potential(block)
         if block in self.setting.steps:
             choice = choice.index_select(0, self.setting.steps[block][1])
+        assert not isinstance(potential, GaussianEdge)  # real variables have no states to choose
         allowed = potential.given(choice)
         if not isinstance(potential, TableStack):
             allowed = kernel.table(allowed.to(below.dtype))

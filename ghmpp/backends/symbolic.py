@@ -18,7 +18,14 @@ from ghmpp.backends.algebras import Exact
 from ghmpp.backends.reference import execute, run
 from ghmpp.backends.reference_machine import Machine, prepare
 from ghmpp.backends.reference_readouts import readout
-from ghmpp.backends.symbolic_names import leaf_symbols, stems, symbolic_data, symbols, to_sympy
+from ghmpp.backends.symbolic_names import (
+    leaf_symbols,
+    refuse_fields,
+    stems,
+    symbolic_data,
+    symbols,
+    to_sympy,
+)
 from ghmpp.errors import QueryError
 from ghmpp.models.expressions import symbols_of
 from ghmpp.schedule.ir import Choose, Evidence, Normalize, Op, Readout, Schedule
@@ -272,6 +279,14 @@ def require_formulas(schedule: Schedule) -> None:
         raise QueryError(
             "symbolic: maxima and choices have no formula; compile a sum schedule of posteriors, "
             "means, counts or the log evidence."
+        )
+    if schedule.has_fields:
+        refuse_fields()
+    variances = any(isinstance(op, Readout) and op.kind == "variance" for op in schedule.ops)
+    if variances or schedule.forest.gaussian:
+        raise QueryError(
+            "symbolic: variances and messages of real variables have no formulas or printed code; "
+            "print(schedule) shows them, and export(network) writes them as files."
         )
 
 

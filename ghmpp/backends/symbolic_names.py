@@ -5,23 +5,29 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 import numpy as np
 
 from ghmpp._arrays import AnyArray, ObjectArray
 from ghmpp.backends.algebras import Exact
+from ghmpp.errors import QueryError
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
@@ -110,8 +116,24 @@ def _letter_and_block(op: Op, phase: Phase) -> tuple[str, str]:
             return "n", block
         case Choose(block=block):
             return "choice", block
+        case Couple() | Local() | Gate() | Noise() | Repeat():
+            refuse_fields()
         case _:
             assert_never(op)
+
+
+def refuse_fields() -> NoReturn:
+    """Instructions on fields have no formulas here.
+
+    Raises
+    ------
+    QueryError
+        Saying what to do instead.
+    """
+    raise QueryError(
+        "symbolic: iterations on fields have no formulas or printed code; print(schedule) shows "
+        "them, and export(network) writes them as files."
+    )
 
 
 def identifiers(names: Iterable[str]) -> dict[str, str]:

@@ -47,7 +47,10 @@ def add_command(
 def add_query(
     parser: argparse.ArgumentParser, *, required: bool, default: str | None = None
 ) -> None:
-    kinds = '"posterior(CLASS)" (or just CLASS), "mean(CLASS)", "edge(CLASS)" or log_evidence'
+    kinds = (
+        '"posterior(CLASS)" (or just CLASS), "mean(CLASS)", "edge(CLASS)" or log_evidence; of real '
+        'numbers "mean(CLASS)", "variance(CLASS)", "draw(CLASS)" or "code(CLASS)"'
+    )
     parser.add_argument(
         "--query",
         metavar="KIND(CLASS)",
@@ -60,6 +63,15 @@ def add_query(
         action="append",
         help='class that is observed, or "noisy(CLASS, sigma=2)"; may be repeated (default: all '
         "leaves)",
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        help="how a declaration that is no hierarchical model is solved: exact, naive, tap, loopy, "
+        'langevin, ista, ...; with options: "tap(steps=20)" (default: what it names itself)',
     )
 
 

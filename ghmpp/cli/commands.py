@@ -13,34 +13,37 @@ from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ghmpp._files import replaced
-from ghmpp.cli.questions import read_given, read_query
+from ghmpp.cli.questions import read_engine, read_given, read_query
 from ghmpp.cli.tables import read_table
 from ghmpp.errors import FormatError, QueryError
+from ghmpp.models.declared import FieldModel
+from ghmpp.models.model import Model
 from ghmpp.schedule.picture import save_picture
 
 if TYPE_CHECKING:
     from ghmpp.compiler import Program
     from ghmpp.models.channels import Given
-    from ghmpp.models.model import Model
 
 
 def show(arguments: Namespace) -> int:
     """Print or draw a model, or the plan of a query on it."""
     from ghmpp.schedule import diagrams, picture
 
-    model = model_of(arguments)
+    declared = declared_of(arguments)
     if arguments.query is None:
         if arguments.given:
             raise QueryError("--given: says what a query observes; pass --query too.")
-        template = model.template
+        if not isinstance(declared, Model):
+            return _show_declared(declared, arguments)
+        model, template = declared, declared.template
         figure = partial(picture.template_picture, template)
         texts = {"mermaid": diagrams.mermaid_template, "dot": diagrams.dot_template}
         text = texts[arguments.text](template) if arguments.text else repr(model)
     else:
-        schedule = program_of(model, arguments).schedule
+        schedule = program_of(declared, arguments).schedule
         figure = partial(picture.schedule_picture, schedule)
         writers = {"mermaid": diagrams.mermaid, "dot": diagrams.dot}
         text = writers[arguments.text](schedule) if arguments.text else str(schedule)
@@ -55,13 +58,13 @@ def compile(arguments: Namespace) -> int:
     """Print the program of a query, and of a family its network; write what is asked for."""
     from ghmpp.cli.networks import emit_network
 
-    model = model_of(arguments)
+    declared = declared_of(arguments)
     if arguments.family is None and not arguments.delta is arguments.width is None:
         raise QueryError("--delta and --width are for nets; pass --family relu too.")
     if arguments.family is None and arguments.export is None:
-        _emit(f"{program_of(model, arguments).schedule}\n", arguments.output)
+        _emit(f"{program_of(declared, arguments).schedule}\n", arguments.output)
         return 0
-    return emit_network(program_of(completed(model, arguments.seed), arguments), arguments)
+    return emit_network(program_of(completed(declared, arguments.seed), arguments), arguments)
 
 
 def bounds(arguments: Namespace) -> int:
@@ -106,8 +109,10 @@ def verify(arguments: Namespace) -> int:
         found = gh.verify_export(arguments.spec)
         print(found)
         return 0 if found.passed else 1
-    model = completed(model_of(arguments), arguments.seed)
-    report = gh.verify(model, rows=arguments.rows, seed=arguments.seed)
+    subject: object = completed(declared_of(arguments), arguments.seed)
+    if arguments.query is not None:
+        subject = program_of(subject, arguments)
+    report = gh.verify(subject, rows=arguments.rows, seed=arguments.seed)
     print(report)
     return 0 if report.passed else 1
 
@@ -156,6 +161,25 @@ def demo(arguments: Namespace) -> int:
     return 0
 
 
+def _show_declared(declared: FieldModel, arguments: Namespace) -> int:
+    """Print a declaration that has no tree, and what it is asked where nothing is said."""
+    if arguments.text is not None or arguments.picture:
+        raise QueryError("show: only hierarchical models have a diagram; pass --query for a plan.")
+    query, given = declared.question()
+    observed = ", ".join(f"{item.variable} ~ {item.channel or 'itself'}" for item in given)
+    print(f"{declared!r}\nquestion: {query.kind}({query.variable}) given {observed}")
+    return 0
+
+
+def declared_of(arguments: Namespace) -> Model | FieldModel:
+    """What a spec declares, or the model of any other file, with ``--set`` applied."""
+    from ghmpp.models.specs import load_declared
+
+    if arguments.spec.suffix == ".py" and arguments.spec.exists():
+        return load_declared(arguments.spec, dict(map(_setting, arguments.settings)))
+    return model_of(arguments)
+
+
 def model_of(arguments: Namespace) -> Model:
     """The model of a spec or of any other file that describes one, with ``--set`` applied."""
     from ghmpp.models.files import read
@@ -186,28 +210,38 @@ def _number(name: str, text: str) -> float:
         raise QueryError(f"--set: {name} of a saved model is a number, got {text!r}.") from None
 
 
-def completed(model: Model, seed: int) -> Model:
+@overload
+def completed(model: Model, seed: int) -> Model: ...
+@overload
+def completed(model: Model | FieldModel, seed: int) -> Model | FieldModel: ...
+def completed(model: Model | FieldModel, seed: int) -> Model | FieldModel:
     """The model with its free tables drawn at random, saying so."""
-    if not model.free:
+    if not isinstance(model, Model) or not model.free:
         return model
     names = ", ".join(model.free)
     print(f"free tables drawn at random with seed {seed}: {names}", file=sys.stderr)
     return model.initialise(seed)
 
 
-def program_of(model: Model, arguments: Namespace) -> Program:
+def program_of(model: object, arguments: Namespace) -> Program:
     """The compiled ``--query``, given ``--given`` or else all leaves."""
     import ghmpp as gh
 
     observed = _observed(model, arguments, noisy=getattr(arguments, "noisy", None))
-    return gh.compile(model, read_query(arguments.query), given=observed)
+    named = getattr(arguments, "engine", None)
+    engine = None if named is None else read_engine(named)
+    return gh.compile(model, read_query(arguments.query), given=observed, engine=engine)
 
 
-def _observed(model: Model, arguments: Namespace, *, noisy: float | None) -> list[Given]:
+def _observed(model: object, arguments: Namespace, *, noisy: float | None) -> list[Given]:
     """What ``--given`` says, or all leaves; with ``--noisy`` through that noise."""
     import ghmpp as gh
 
-    items = [read_given(text) for text in arguments.given or model.forest().leaves]
+    if not isinstance(model, Model) and isinstance(model, FieldModel) and not arguments.given:
+        items = list(model.question()[1])
+    else:
+        leaves = model.forest().leaves if isinstance(model, Model) else ()
+        items = [read_given(text) for text in arguments.given or leaves]
     if noisy is None:
         return items
     return [

@@ -31,7 +31,7 @@ PRINTED = 40
 def train(arguments: Namespace) -> int:
     """Train a network; write history, picture, checkpoint, and the network itself if asked."""
     import ghmpp as gh
-    from ghmpp.learning.runs import open_run
+    from ghmpp.learning.experiments.runs import open_run
 
     program = program_of(completed(model_of(arguments), arguments.seed), arguments)
     network = _network(program, arguments)
@@ -82,7 +82,7 @@ def train(arguments: Namespace) -> int:
 def sweep(arguments: Namespace) -> int:
     """Run an experiment on a grid; exit code 1 where a cell failed."""
     import ghmpp as gh
-    from ghmpp.learning.runs import open_run
+    from ghmpp.learning.experiments.runs import open_run
 
     grid = dict(map(_axis, arguments.grid))
     if arguments.seeds is not None:
@@ -119,7 +119,7 @@ def sweep(arguments: Namespace) -> int:
 def diffuse(arguments: Namespace) -> int:
     """Draw samples by diffusion as CSV, and say how they compare with the model."""
     import ghmpp as gh
-    from ghmpp.learning.runs import open_run
+    from ghmpp.learning.experiments.runs import open_run
 
     model = completed(model_of(arguments), arguments.seed)
     run = open_run(
@@ -202,7 +202,7 @@ def _curves(
     table: pd.DataFrame, grid: dict[str, list[object]], arguments: Namespace
 ) -> Figure | None:
     """The picture of a sweep; None where nothing can be drawn that nobody has asked for."""
-    from ghmpp.learning.sweep_picture import sweep_picture
+    from ghmpp.learning.experiments.sweep_picture import sweep_picture
 
     several = [name for name, values in grid.items() if len(values) > 1 and name != "seed"]
     numbers = [name for name in several if all(_is_number(value) for value in grid[name])]

@@ -5,13 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import ghmpp
 from ghmpp.cli import arguments_experiments, commands
-from ghmpp.cli.arguments import Subparsers, add_command, add_query, add_seed, positive
-from ghmpp.errors import GhmppError, VerificationError
+from ghmpp.cli.arguments import (
+    Subparsers,
+    add_command,
+    add_engine,
+    add_query,
+    add_seed,
+    positive,
+)
+from ghmpp.errors import GhmppError, GuaranteeWarning, VerificationError
 
 OUT_OF_MEMORY = (
     "out of memory: take fewer rows or a smaller model; ghmpp compile says what a query needs"
@@ -34,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        code: int = arguments.command(arguments)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", GuaranteeWarning)
+            warnings.showwarning = _say_warning
+            code: int = arguments.command(arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # as in `ghmpp show model.py | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,6 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ghmpp: interrupted", file=sys.stderr)
         return 130
     return code
+
+
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as the user of a command needs it, without a line of code."""
+    print(f"ghmpp: warning: {message}", file=sys.stderr)
 
 
 def _message(error: Exception) -> str:
@@ -99,6 +123,7 @@ def _add_show(subparsers: Subparsers) -> None:
         "ghmpp show tutorials/specs/digits.py --query digit --picture plan.png",
     )
     add_query(parser, required=False)
+    add_engine(parser)
     text = parser.add_mutually_exclusive_group()
     for name, program in (("mermaid", "Mermaid"), ("dot", "Graphviz")):
         instead = f"print a diagram for {program} instead"
@@ -118,6 +143,7 @@ def _add_compile(subparsers: Subparsers) -> None:
         "ghmpp verify network",
     )
     add_query(parser, required=True)
+    add_engine(parser)
     parser.add_argument(
         "--noisy", metavar="SIGMA", type=float, help="observed with Gaussian noise of this size"
     )
@@ -131,9 +157,8 @@ def _add_compile(subparsers: Subparsers) -> None:
     parser.add_argument("--export", metavar="FOLDER", type=Path, help="write the network here")
     parser.add_argument(
         "--formats",
-        default="json,onnx,mermaid",
         help="what to write: json, onnx, pt2, aoti, mermaid, dot, latex, svg, with commas between "
-        "(default json,onnx,mermaid)",
+        "(default: json, onnx, pt2 and mermaid, as far as the network has them)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the folder")
     add_seed(parser)
@@ -189,6 +214,8 @@ def _add_verify(subparsers: Subparsers) -> None:
         "where they disagree",
         "ghmpp verify tutorials/specs/random_ghm.py --rows 4",
     )
+    add_query(parser, required=False, default="all that the model answers")
+    add_engine(parser)
     parser.add_argument("--rows", type=positive, default=4, help="rows of evidence (default 4)")
     add_seed(parser)
 

@@ -37,7 +37,7 @@ def emit_network(program: Program, arguments: Namespace) -> int:
         report = gh.export(
             network,
             arguments.export,
-            formats=arguments.formats.split(","),
+            formats=None if arguments.formats is None else arguments.formats.split(","),
             overwrite=arguments.overwrite,
         )
         print(report)

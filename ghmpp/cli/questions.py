@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
+from typing import Literal
 
 from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given, localized, noisy
-from ghmpp.models.queries import Query, edge, log_evidence, mean, posterior
+from ghmpp.models.queries import (
+    Query,
+    code,
+    draw,
+    edge,
+    log_evidence,
+    mean,
+    posterior,
+    variance,
+)
+from ghmpp.schedule.engines import ENGINES, Engine, engine_named
 
-KINDS = {"posterior": posterior, "mean": mean, "edge": edge}
+KINDS = {
+    "posterior": posterior,
+    "mean": mean,
+    "variance": variance,
+    "edge": edge,
+    "draw": draw,
+    "code": code,
+}
 CHANNELS: dict[str, Callable[..., Given]] = {"noisy": noisy, "localized": localized}
 
 
@@ -34,7 +53,7 @@ def read_query(text: str) -> Query:
     if call[1] not in KINDS:
         raise QueryError(
             f"--query: unknown kind {call[1]!r}; known: posterior(CLASS), mean(CLASS), "
-            "edge(CLASS) and log_evidence."
+            "variance(CLASS), edge(CLASS), draw(CLASS), code(CLASS) and log_evidence."
         )
     return KINDS[call[1]](call[2].strip())
 
@@ -56,12 +75,42 @@ def read_given(text: str) -> Given:
     if call is None:
         return Given(text)
     name, *settings = (part.strip() for part in call[2].split(","))
-    pairs = [setting.partition("=") for setting in settings]
     try:
-        numbers = {key.strip(): float(value) for key, _, value in pairs}
+        numbers = {key: float(value) for key, value in map(_setting, settings)}
         return CHANNELS[call[1]](name, **numbers)
     except (KeyError, TypeError, ValueError) as error:
         raise QueryError(
             f"--given: {text!r} is not understood ({error}); expected CLASS, "
             "noisy(CLASS, sigma=2) or localized(CLASS, time=3)."
         ) from None
+
+
+def read_engine(text: str) -> Engine | Literal["exact"]:
+    """``NAME``, or ``NAME(option=value, ...)``: ``tap(steps=20, damping=0.5)``.
+
+    Raises
+    ------
+    QueryError
+        If the engine or an option is unknown.
+
+    Examples
+    --------
+    >>> read_engine("loopy(steps=4)")
+    LoopyBP(steps=4, damping=None, temperature=1.0)
+    """
+    call = re.fullmatch(r"(\w+)(?:\((.*)\))?", text)
+    if call is None or call[1] not in ENGINES:
+        raise QueryError(f"--engine: {text!r} is unknown; known: {', '.join(ENGINES)}.")
+    if call[1] == "exact":
+        return "exact"
+    settings = [part.strip() for part in (call[2] or "").split(",") if part.strip()]
+    try:
+        options = {key: ast.literal_eval(value) for key, value in map(_setting, settings)}
+        return engine_named(call[1], **options)
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise QueryError(f"--engine: {text!r} is not understood ({error}).") from None
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip(), value.strip()

@@ -16,7 +16,7 @@ from ghmpp.demo.report import Section, Table
 from ghmpp.demo.stage import Stage
 from ghmpp.examples import GREY_LEVELS, digits_model
 from ghmpp.inference.queries import Inference
-from ghmpp.learning.em import EM, Step
+from ghmpp.learning.em.fit import EM, Step
 from ghmpp.schedule.picture import tree_picture
 
 ITERATIONS, QUICK_ITERATIONS, SMOOTHING = 80, 10, 0.02

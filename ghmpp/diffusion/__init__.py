@@ -11,10 +11,12 @@ True
 
 from ghmpp.diffusion.build import denoiser
 from ghmpp.diffusion.checks import check_denoiser, tweedie_defect
+from ghmpp.diffusion.deep_latent import DeepLatentGaussian, encoder_layers, sampler_layers
 from ghmpp.diffusion.denoisers import Denoiser, FunctionDenoiser, Guided
 from ghmpp.diffusion.diagnostics import ForwardBackward, forward_backward, true_posteriors
 from ghmpp.diffusion.diffuse import diffuse, inpaint
 from ghmpp.diffusion.discrete import Masking, Resampling
+from ghmpp.diffusion.error_split import SamplingError, sampling_error
 from ghmpp.diffusion.grids import read_grid
 from ghmpp.diffusion.metrics import (
     bits_per_token,
@@ -36,8 +38,10 @@ from ghmpp.diffusion.processes import (
 )
 from ghmpp.diffusion.quality import Quality, quality
 from ghmpp.diffusion.samples import Samples, Trajectory
+from ghmpp.diffusion.score_split import ScoreError, score_error
 
 __all__ = [
+    "DeepLatentGaussian",
     "Denoiser",
     "ForwardBackward",
     "FunctionDenoiser",
@@ -48,6 +52,8 @@ __all__ = [
     "Quality",
     "Resampling",
     "Samples",
+    "SamplingError",
+    "ScoreError",
     "StochasticLocalization",
     "Trajectory",
     "VarianceExploding",
@@ -57,6 +63,7 @@ __all__ = [
     "copies",
     "denoiser",
     "diffuse",
+    "encoder_layers",
     "forward_backward",
     "inpaint",
     "joint_probabilities",
@@ -64,7 +71,10 @@ __all__ = [
     "pair_total_variation",
     "quality",
     "read_grid",
+    "sampler_layers",
+    "sampling_error",
     "sampling_floor",
+    "score_error",
     "site_total_variation",
     "total_variation",
     "true_posteriors",

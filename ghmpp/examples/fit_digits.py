@@ -11,7 +11,7 @@ import numpy as np
 
 from ghmpp.examples import digits_model, digits_split
 from ghmpp.inference.queries import Inference
-from ghmpp.learning.em import fit
+from ghmpp.learning.em.fit import fit
 from ghmpp.models.model import Model
 
 DATA = Path(__file__).parent / "data"

@@ -15,7 +15,7 @@ from ghmpp._version import __version__
 from ghmpp.backends.network import Network
 from ghmpp.errors import ConversionError, ParityError
 from ghmpp.exports.folder import require_free
-from ghmpp.exports.formats import Format, Writer, Written, read_formats
+from ghmpp.exports.formats import Format, Writer, Written, default_formats, read_formats
 from ghmpp.exports.onnx_file import check_opset
 from ghmpp.exports.parity import answer_name
 from ghmpp.exports.rebuild import sha256
@@ -27,7 +27,7 @@ from ghmpp.exports.tracing import ports
 def export(
     network: object,
     folder: str | PathLike[str],
-    formats: str | Sequence[str] = ("json", "onnx", "pt2", "mermaid"),
+    formats: str | Sequence[str] | None = None,
     *,
     opset: int = 20,
     check: bool = True,
@@ -68,7 +68,8 @@ def export(
     folder
         Where to write; made if it does not exist, and complete or not there at all.
     formats
-        Any of the above.
+        Any of the above. None: json, onnx, pt2 and mermaid; without json for what is no
+        hierarchical model, and without files that run for networks that draw noise.
     opset
         Version of ONNX's operators, at least 18.
     check
@@ -118,7 +119,8 @@ def export(
             f"export: expected a network, got a {type(network).__name__}; a program makes one with "
             "program.network()."
         )
-    asked, target = read_formats(formats), Path(folder)
+    asked = read_formats(default_formats(network) if formats is None else formats)
+    target = Path(folder)
     if {"onnx", "convolutions"} & set(asked):
         check_opset(opset)
     require_free(target, overwrite=overwrite)

@@ -30,6 +30,8 @@ from ghmpp.exports.torch_files import (
 from ghmpp.exports.tracing import Traced, trace, trace_convolutions
 from ghmpp.exports.weights import read_weights, weights_bytes
 from ghmpp.schedule import diagrams, picture
+from ghmpp.schedule.ir import Noise
+from ghmpp.schedule.passes import flat
 
 Format: TypeAlias = Literal[
     "json", "onnx", "convolutions", "pt2", "aoti", "mermaid", "dot", "latex", "svg"
@@ -46,6 +48,13 @@ FILES: Mapping[str, str] = {
     "svg": "schedule.svg",
 }
 EXACT = 0.0
+
+
+def default_formats(network: Network) -> tuple[Format, ...]:
+    """What is written of a network where nothing is said: what there can be of it."""
+    noise = any(isinstance(op, Noise) for op in flat(network.schedule.ops))
+    archive: tuple[Format, ...] = () if network.origin is None else ("json",)
+    return (*archive, *(() if noise else ("onnx", "pt2")), "mermaid")
 
 
 def read_formats(formats: str | Sequence[str]) -> tuple[Format, ...]:
@@ -134,7 +143,7 @@ class Writer:
         if origin is None:
             raise FormatError(
                 "export: 'json' needs the model, which only a network that Program.network made "
-                "knows; leave 'json' out."
+                "of a hierarchical one knows; leave 'json' out, as in formats=('onnx', 'pt2')."
             )
         options = {**origin.options, "dtype": PRECISIONS[network.dtype]}  # it may have been cast
         self.program = record_of(replace(origin, options=options), self.folder)

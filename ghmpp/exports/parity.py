@@ -13,13 +13,16 @@ from torch import Tensor
 from ghmpp._arrays import AnyArray
 from ghmpp.backends.network import Network
 from ghmpp.backends.plain.inputs import shared_parameters
+from ghmpp.models import gaussian_sampling
 from ghmpp.models.channels import LogLikelihood
 from ghmpp.models.sampling import sample
 
 TOLERANCES: Mapping[torch.dtype, float] = {torch.float32: 5e-6, torch.float64: 1e-12}
 # Rows of the batch that is traced, and of others, that no tracer has seen.
 TRACED_ROWS, OTHER_ROWS = 3, 5
-FAR = 1e3
+# Observed values that no state is near to; real variables follow what is observed, and logs of
+# densities grow with its square.
+FAR, FAR_FROM_REAL = 1e3, 10.0
 
 Run: TypeAlias = Callable[[Sequence[Tensor], Mapping[str, float]], Sequence[AnyArray]]
 
@@ -44,11 +47,16 @@ class Deviation:
 def probes(network: Network) -> tuple[Probe, ...]:
     """What to compare at, the same for the same network.
 
-    Samples of the model in one row and in several, with some and all of them missing; states
-    that may be impossible; observed values far away, and at other noise.
+    Samples of the model (of a network of fields any states, and normal numbers) in one row and in
+    several, with some and all of them missing; states that may be impossible; observed values far
+    away, and at other noise.
     """
     rng = np.random.default_rng(0)
-    sampled = sample(network.forest, OTHER_ROWS, rng)
+    forest = network.forest
+    sampled: Mapping[str, AnyArray] = {}
+    if network.fields is None:
+        draw = gaussian_sampling.sample if forest.gaussian else sample
+        sampled = draw(forest, OTHER_ROWS, rng)
 
     def inputs(
         states: Callable[[AnyArray, int], AnyArray],
@@ -58,22 +66,28 @@ def probes(network: Network) -> tuple[Probe, ...]:
         found = []
         for given in network.given:
             variable = network.variables[given.variable]
-            hidden = rng.integers(len(variable.states), size=(OTHER_ROWS, variable.nodes))
+            hidden = rng.integers(max(1, len(variable.states)), size=(OTHER_ROWS, variable.nodes))
             drawn = sampled.get(given.variable, hidden)[:rows]
-            if given.channel is None:
+            if variable.real and given.channel is None:
+                numbers = values(rng.normal(size=(rows, variable.nodes)))  # none may be missing
+                found.append(torch.tensor(np.nan_to_num(numbers), dtype=network.dtype))
+            elif given.channel is None:
                 found.append(torch.tensor(states(drawn, len(variable.states))))
             else:
-                assert variable.values is not None
                 assert not isinstance(given.channel, LogLikelihood)
-                z = given.channel.sample(variable.values[drawn], rng)
+                x = drawn if variable.values is None else variable.values[drawn]
+                z = given.channel.sample(x, rng)
                 found.append(torch.tensor(values(z), dtype=network.dtype))
         return tuple(found)
 
     def thinned(x: AnyArray, missing: float) -> AnyArray:
         return np.where(rng.random(x.shape) < 0.5, missing, x)
 
+    real = any(network.variables[given.variable].real for given in network.given)
+    reach = FAR_FROM_REAL if real else FAR
+
     def far(z: AnyArray) -> AnyArray:
-        return rng.choice([-FAR, FAR], z.shape) + z
+        return rng.choice([-reach, reach], z.shape) + z
 
     def as_drawn(x: AnyArray, states: int = 0) -> AnyArray:
         return x
@@ -86,7 +100,7 @@ def probes(network: Network) -> tuple[Probe, ...]:
         Probe("half of it missing", inputs(*some, OTHER_ROWS)),
         Probe("all of it missing", inputs(*none, 1)),
         Probe(
-            "any states, values near 1,000",
+            f"any states, values near {reach:,.0f}",
             inputs(lambda x, n: rng.integers(-1, n, x.shape), far, OTHER_ROWS),
         ),
     ]

@@ -11,7 +11,6 @@ import numpy as np
 
 from ghmpp._arrays import AnyArray
 from ghmpp._memory import physical_memory
-from ghmpp.compiler import schedule_for
 from ghmpp.inference.impossible import impossible_evidence
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.forest import Forest
@@ -21,6 +20,7 @@ from ghmpp.schedule.build import LOG_EVIDENCE, Output
 from ghmpp.schedule.cost import ITEM_BYTES, require_results
 from ghmpp.schedule.domain import Precision
 from ghmpp.schedule.ir import Semiring
+from ghmpp.schedule.plan import schedule_for
 
 if TYPE_CHECKING:
     import torch

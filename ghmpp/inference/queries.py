@@ -264,7 +264,8 @@ class Inference:
             As :meth:`posteriors`.
         """
         upper, name = str(parent), str(child)
-        if name not in self._forest.variables or upper not in self.model.template.pred[name]:
+        above = self.model.template.pred.get(name, ()) if name in self._forest.variables else ()
+        if upper not in above:
             return rule_edge(self, evidence, upper, name)
         seen = self._answering.read(evidence)
         results = self._answer(seen, [("edge", name), LOG_EVIDENCE])

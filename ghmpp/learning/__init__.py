@@ -1,1 +1,1 @@
-"""Fitting free tables and symbols to data."""
+"""Learning from data: ``experiments`` use ``training``, which uses ``em``; never the other way."""

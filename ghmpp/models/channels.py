@@ -8,7 +8,7 @@ where the rest does not depend on the state.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
@@ -220,6 +220,19 @@ class Given:
 
     variable: str
     channel: Channel | None = None
+
+
+def read_given(given: object) -> tuple[Given, ...]:
+    """What is given, one or several; a name stands for observed states, or numbers.
+
+    Examples
+    --------
+    >>> read_given("x")
+    (Given(variable='x', channel=None),)
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    listed = tuple(given) if several else (given,)  # type: ignore[arg-type]  # told apart above
+    return tuple(item if isinstance(item, Given) else Given(str(item)) for item in listed)
 
 
 def noisy(variable: Hashable, *, sigma: float, scale: float = 1.0) -> Given:

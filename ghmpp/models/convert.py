@@ -13,8 +13,10 @@ from ghmpp.models.convert_pgmpy import from_pgmpy as from_pgmpy
 from ghmpp.models.convert_pgmpy import is_pgmpy
 from ghmpp.models.convert_pgmpy import pgmpy_names as pgmpy_names
 from ghmpp.models.convert_pgmpy import to_pgmpy as to_pgmpy
+from ghmpp.models.declared import FieldModel
 from ghmpp.models.factors import Factors
 from ghmpp.models.model import Model
+from ghmpp.models.spins import PairwiseSpins
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -27,7 +29,8 @@ def as_model(described: object) -> Model:
     ----------
     described
         A :class:`Model`, a graph as in :func:`from_networkx`, a pgmpy model as in
-        :func:`from_pgmpy`, or :class:`~ghmpp.models.factors.Factors`.
+        :func:`from_pgmpy`, :class:`~ghmpp.models.factors.Factors`, or
+        :class:`~ghmpp.models.spins.PairwiseSpins`.
 
     Raises
     ------
@@ -48,11 +51,18 @@ def as_model(described: object) -> Model:
         return described
     if isinstance(described, Factors):
         return model_of(described)
+    if isinstance(described, PairwiseSpins):
+        return described.model()
     # Models of pgmpy are networkx graphs too, so pgmpy comes first.
     if is_pgmpy(described):
         return from_pgmpy(described)
     if isinstance(described, nx.Graph):
         return from_networkx(described)
+    if isinstance(described, FieldModel):
+        raise ConversionError(
+            f"{described.name!r} is a {type(described).__name__} and no discrete model; "
+            "gh.compile makes the program that answers about it."
+        )
     raise ConversionError(
         f"expected a ghmpp Model, a networkx graph or a discrete pgmpy model, got a "
         f"{type(described).__name__} from {type(described).__module__}."

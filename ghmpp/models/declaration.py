@@ -53,6 +53,9 @@ class Declaration:
         Of a family: the variable that its table is a distribution of, given all others; else "".
     untied
         Whether it was declared by itself in an import, where equal parts have yet to be found.
+    member
+        The class that its only variable belongs to for the user, together with those of other
+        declarations, and its node there; None = the class of this name.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Declaration:
     scope: tuple[str, ...] = ()
     child: str = ""
     untied: bool = False
+    member: tuple[str, int] | None = None
 
     @property
     def source(self) -> str | None:

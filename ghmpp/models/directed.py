@@ -141,7 +141,9 @@ class _Pass:
         self.forest = forest
         self.kept = 0  # entries of masses and conditionals so far
         self.data = {key: _floats(entries) for key, entries in forest.data.items()}
-        self.logs = {key: _log(v) for key, v in self.data.items() if v.dtype == np.float64}
+        numbers = {*forest.gaussian, *(each.key for each in forest.couplings.values())}
+        tables = {key: v for key, v in self.data.items() if key not in numbers}
+        self.logs = {key: _log(v) for key, v in tables.items() if v.dtype == np.float64}
         self.spans = {key: _span(logs) for key, logs in self.logs.items()}
         self.shared: dict[Hashable, FloatArray] = {}
         self.received: dict[Hashable, FloatArray] = {}
@@ -208,6 +210,8 @@ class _Pass:
                 return _grouped_logsum(*_paired(logs, index), states)
             case "table":
                 return self._through_table(edge.key, logs)
+            case "gaussian":  # a density, which integrates to 1 for every parent
+                return np.zeros((1, self.forest.blocks[edge.parent].states))
 
     def _through_table(self, key: str, logs: FloatArray) -> FloatArray:
         rows = lcm(len(logs), len(self.data[key]))
@@ -262,6 +266,11 @@ class _Pass:
                 shares = _ratio(terms, np.broadcast_to(totals, terms.shape))
                 shares[np.isneginf(totals[:, :, 0])] = 1 / shares.shape[2]
                 return Conditional("table", shares / shares.sum(axis=2, keepdims=True))
+            case "gaussian":
+                raise ModelError(
+                    f"model {self.forest.name!r}: {edge.child!r} holds real numbers, which have "
+                    "densities and no tables of probabilities."
+                )
 
 
 def _floats(entries: AnyArray) -> AnyArray:

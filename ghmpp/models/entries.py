@@ -98,3 +98,20 @@ def _is_float64(value: object) -> bool:
     if isinstance(value, (int, np.integer)):
         return abs(int(value)) <= LARGEST_EXACT_INTEGER
     return isinstance(value, (float, np.floating))
+
+
+def real_numbers(given: object, place: str) -> FloatArray:
+    """A copy as float64.
+
+    Raises
+    ------
+    ModelError
+        If these are no real numbers, or rows of different lengths.
+    """
+    try:
+        found = np.array(given)
+        if np.iscomplexobj(found):
+            raise TypeError
+        return found.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ModelError(f"{place} must be an array of numbers, got {given!r:.80}.") from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from ghmpp._arrays import AnyArray, ObjectArray, read_only
 from ghmpp._memory import require_bytes
@@ -49,18 +51,23 @@ def expand(
     potentials = _Potentials(values, exact)
     blocks: dict[str, Block] = {}
     edges: dict[str, Edge] = {}
+    variables: dict[str, VariableClass] = {}
     for declared in declarations.values():
         if declared.potential is not None and declared.name in keys:
             potentials.add(keys[declared.name], declared.potential)
         if declared.prior is not None:
             potentials.add(declared.name, declared.prior)
         blocks.update((block.name, block) for block in _blocks(declared))
+        if declared.member is not None:
+            _join(declared, declared.member, blocks, variables)
+        else:
+            variables[declared.name] = _variable(declared)
         if declared.source is not None:
             above = declarations[declared.source]
             edges.update((e.child, e) for e in _edges(declared, above, keys[declared.name]))
     return Forest(
         name,
-        {declared.name: _variable(declared) for declared in declarations.values()},
+        variables,
         blocks,
         edges,
         potentials.data,
@@ -152,6 +159,26 @@ def _edges(declared: Declaration, above: Declaration, key: str) -> Iterator[Edge
         kind, rows = declared.potential.kind, declared.potential.rows
     for parent, child in zip(parents, children, strict=False):  # a chain's last node has no child
         yield Edge(parent, child, declared.count, key, kind, rows)
+
+
+def _join(
+    declared: Declaration,
+    member: tuple[str, int],
+    blocks: dict[str, Block],
+    variables: dict[str, VariableClass],
+) -> None:
+    """Let the variable of a declaration be the next tree node of the class that it belongs to."""
+    name, (home, position) = declared.name, member
+    before = variables.get(home, replace(_variable(declared), name=home, nodes=0, blocks=()))
+    blocks[name] = replace(blocks[name], variable=home, start=before.nodes)
+    known = () if before.order is None else before.order
+    variables[home] = replace(
+        before,
+        nodes=before.nodes + 1,
+        blocks=(*before.blocks, name),
+        order=read_only(np.array([*known, position])),
+        apart=True,
+    )
 
 
 def _variable(declared: Declaration) -> VariableClass:

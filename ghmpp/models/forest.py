@@ -8,7 +8,10 @@ Potential kinds (``psi(s, a)`` with parent state s and child state a):
 
 - ``"table"``: a stack of tables, axes (row, parent state, child state), entries >= 0;
 - ``"child_of"``: index maps, axes (row, parent state): ``psi(s, a) = 1[a == index[s]]``;
-- ``"parent_of"``: index maps, axes (row, child state): ``psi(s, a) = 1[index[a] == s]``.
+- ``"parent_of"``: index maps, axes (row, child state): ``psi(s, a) = 1[index[a] == s]``;
+- ``"gaussian"``: of a real child, ``x = a x_parent + b + noise`` with noise N(0, q): stacks with
+  the axes (row, component, 3), the last (a, b, q). A component is a state of the nearest class of
+  states above, on which all may depend; an edge from that class has a = 0.
 """
 
 from __future__ import annotations
@@ -24,7 +27,8 @@ from ghmpp._arrays import AnyArray, FloatArray, IntArray, ObjectArray
 from ghmpp.errors import ModelError
 from ghmpp.models.expressions import symbols_of
 
-PotentialKind = Literal["table", "child_of", "parent_of"]
+PotentialKind = Literal["table", "child_of", "parent_of", "gaussian"]
+CouplingKind = Literal["dense", "diagonal", "sparse", "constant"]
 StateNames: TypeAlias = tuple[Hashable, ...] | range
 
 
@@ -37,7 +41,7 @@ class VariableClass:
     name
         Name in evidence, queries and results.
     states
-        State names; state ``i`` is ``states[i]``.
+        State names; state ``i`` is ``states[i]``. None at all for real numbers.
     values
         Numeric state values, shape (states,), or None when the states have none.
     nodes
@@ -50,6 +54,8 @@ class VariableClass:
         Whether it is a helper class that results and summaries leave out unless asked by name.
     scope
         Of a helper whose states are joint states of users' variables: their names.
+    apart
+        Whether its variables play different parts, each in a block of its own.
     """
 
     name: str
@@ -60,14 +66,24 @@ class VariableClass:
     order: IntArray | None = None
     hidden: bool = False
     scope: tuple[str, ...] = ()
+    apart: bool = False
+
+    @property
+    def real(self) -> bool:
+        """Whether its variables are real numbers, without states."""
+        return len(self.states) == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """Nodes of one class at one level; node k of the block is node ``start + k`` of the class.
 
+    ``states`` is the number of entries per node; 1 for a field of real numbers, and 3 for each
+    component below Gaussian edges: factors ``exp(-J x^2 / 2 + h x + c)``, first all J, then all h,
+    then all c.
     ``unary`` is the key of a stack (rows, states) in ``Forest.data``, linear, entries >= 0;
     node k uses row ``k % unary_rows`` (rows is 1 or the number of nodes).
+    ``function`` names what is applied at the nodes to what arrives through couplings, if anything.
     """
 
     name: str
@@ -77,6 +93,7 @@ class Block:
     states: int
     unary: str | None = None
     unary_rows: int = 1
+    function: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +121,45 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Coupling:
+    """A linear map from the nodes of one block to those of another (or of the same).
+
+    By ``kind``, ``Forest.data[key]`` is
+
+    - "dense": the matrix, (target nodes, source nodes);
+    - "diagonal": one factor per node, (nodes,);
+    - "sparse": the entries, (entries,), at the positions ``Forest.data[index]``, int64
+      (2, entries): target nodes, then source nodes;
+    - "constant": a field of the target, (target nodes,), which reads nothing.
+
+    Transposed, a coupling leads from the target to the source.
+    """
+
+    name: str
+    source: str
+    target: str
+    key: str
+    kind: CouplingKind = "dense"
+    index: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grouping:
     """How nodes of an untied forest became the nodes of larger classes.
 
     Parameters
     ----------
     original
-        The forest as it was, one class per variable.
+        The forest as it was.
     members
-        By class of the original forest: the class that took it in, and its node there.
+        By class of the original forest: for each of its nodes, in the user's order, the class
+        that took it in, and its node there.
     sources
         By potential key of the grouped forest: the original key of each row of the stack.
     """
 
     original: Forest
-    members: Mapping[str, tuple[str, int]]
+    members: Mapping[str, tuple[tuple[str, int], ...]]
     sources: Mapping[str, tuple[str, ...]]
 
 
@@ -149,6 +190,8 @@ class Forest:
         Whether its variables were declared one by one, so that classes can be discovered.
     grouping
         What the classes were made of, if they were discovered and not declared.
+    couplings
+        Linear maps between fields, by name; their numbers are in ``data``.
     """
 
     name: str
@@ -160,6 +203,7 @@ class Forest:
     parameters: Mapping[str, float] = field(default_factory=dict)
     untied: bool = False
     grouping: Grouping | None = None
+    couplings: Mapping[str, Coupling] = field(default_factory=dict)
 
     @cached_property
     def children(self) -> Mapping[str, tuple[Edge, ...]]:
@@ -220,6 +264,37 @@ class Forest:
     def nodes(self) -> int:
         """Number of variables in the forest."""
         return sum(block.nodes for block in self.blocks.values())
+
+    @cached_property
+    def field_keys(self) -> tuple[str, ...]:
+        """Keys of numbers that are no potentials: those of couplings, and of priors."""
+        if self.edges:  # fields have none
+            return ()
+        potentials = set(self.keys())
+        floats = (key for key, found in self.data.items() if found.dtype.kind == "f")
+        return tuple(key for key in floats if key not in potentials)
+
+    def is_field(self, block: str) -> bool:
+        """Whether the values of a block are real numbers as they are, one per node."""
+        found = self.blocks[block]
+        return found.states == 1 and self.variables[found.variable].real
+
+    @cached_property
+    def gaussian(self) -> frozenset[str]:
+        """Keys of the potentials of Gaussian edges."""
+        return frozenset(edge.key for edge in self.edges.values() if edge.kind == "gaussian")
+
+    def is_gaussian(self, block: str) -> bool:
+        """Whether values of a block are Gaussian factors: it lies below a Gaussian edge."""
+        return block in self.edges and self.edges[block].kind == "gaussian"
+
+    def observed_entries(self, variable: str) -> int:
+        """Entries per node of what was observed of a class: its states; of real numbers 1, or 3.
+
+        Those below Gaussian edges have J, h and c, whatever the component.
+        """
+        found = self.variables[variable]
+        return len(found.states) or (3 if self.is_gaussian(found.blocks[0]) else 1)
 
     def parent_nodes(self, edge: Edge) -> IntArray:
         """Parent of each child of an edge, as positions in the parent block, shape (children,)."""

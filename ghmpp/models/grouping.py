@@ -27,8 +27,8 @@ def group(forest: Forest) -> Forest:
     Parameters
     ----------
     forest
-        An untied forest (one class per variable) with tables on all edges; any other is returned
-        as it is.
+        An untied forest (declared variable by variable) with tables on all edges; any other is
+        returned as it is, with a class for each variable of those that are apart.
 
     Returns
     -------
@@ -36,9 +36,46 @@ def group(forest: Forest) -> Forest:
         With ``grouping`` set: where each class went. Potentials that are equal for all nodes of
         a class, or for all children of one rank, are stored once.
     """
+    single = separated(forest)
     if not forest.untied or any(edge.kind != "table" for edge in forest.edges.values()):
+        if single is forest:
+            return forest
+        where = {name: (name, 0) for name in single.variables}
+        sources = {key: (key,) for key in single.keys()}
+        return replace(single, grouping=Grouping(forest, _members(forest, where), sources))
+    grouped = _Grouped(single, _sibling_order(single))
+    return grouped.result(forest)
+
+
+def separated(forest: Forest) -> Forest:
+    """The same forest with a class for each variable of those that are apart, parents first."""
+    if not any(each.apart for each in forest.variables.values()):
         return forest
-    return _Grouped(forest, _sibling_order(forest)).result()
+    variables: dict[str, VariableClass] = {}
+    blocks = dict(forest.blocks)
+    for name, block in forest.blocks.items():
+        variable = forest.variables[block.variable]
+        variables[block.variable] = variable
+        if variable.apart:
+            del variables[block.variable]
+            variables[name] = replace(
+                variable, name=name, nodes=1, blocks=(name,), order=None, apart=False
+            )
+            blocks[name] = replace(block, variable=name, start=0)
+    return replace(forest, variables=variables, blocks=blocks)
+
+
+def _members(
+    forest: Forest, where: Mapping[str, tuple[str, int]]
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Where each node of each class went, from where each variable went by itself."""
+    found: dict[str, tuple[tuple[str, int], ...]] = {}
+    for name, variable in forest.variables.items():
+        blocks = np.array(variable.blocks)
+        if variable.order is not None and variable.apart:
+            blocks = blocks[np.argsort(variable.order)]
+        found[name] = tuple(where[str(block)] for block in blocks)
+    return found
 
 
 def _sibling_order(forest: Forest) -> dict[str, tuple[int, int]]:
@@ -81,7 +118,7 @@ class _Grouped:
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     known: dict[Hashable, str] = field(default_factory=dict)
 
-    def result(self) -> Forest:
+    def result(self, original: Forest) -> Forest:
         """The forest of all groups, level by level."""
         level: list[tuple[list[str], str | None]]
         level = [(group, None) for group in self.alike(self.forest.roots)]
@@ -99,7 +136,7 @@ class _Grouped:
             edges=self.edges,
             data=self.data,
             formulas=self.formulas,
-            grouping=Grouping(self.forest, self.members, self.sources),
+            grouping=Grouping(original, _members(original, self.members), self.sources),
         )
 
     def children(self, group: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from ghmpp.models.channels import Channel, Gaussian, Localization, LogLikelihood
 from ghmpp.models.forest import VariableClass
 from ghmpp.models.lookup import MISSING, state_array, state_indices, tensor_indices
 
-ObservationKind = Literal["states", "likelihood", "log_likelihood", "values"]
+ObservationKind = Literal["states", "likelihood", "log_likelihood", "values", "numbers"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +72,7 @@ class Observation:
         likelihood              float64 (batch, nodes, states), linear, >= 0
         log_likelihood          float64 (batch, nodes, states), -inf allowed
         values                  float64 (batch, nodes), NaN where missing, seen through `channel`
+        numbers                 float64 (batch, nodes), finite: variables of a real class
         ======================  ================================================================
     array
         A numpy array, or a torch tensor (its own float dtype) if a tensor was given.
@@ -94,7 +95,9 @@ class Observation:
         Returns
         -------
         float64 array of shape (batch, nodes, states)
-            0 for all states of a missing node.
+            0 for all states of a missing node. Of a real class the numbers themselves, with one
+            entry in place of states; or, through a channel with the log-likelihood
+            ``-J x^2 / 2 + h x + c``, the three entries J, h and c.
 
         Raises
         ------
@@ -113,9 +116,13 @@ class Observation:
                 return np.asarray(array, dtype=np.float64)
             case "values":
                 return self._through_channel(variable, np.asarray(array, dtype=np.float64))
+            case "numbers":
+                return np.asarray(array, dtype=np.float64)[..., None]
 
     def _through_channel(self, variable: VariableClass, z: FloatArray) -> FloatArray:
-        """Log-likelihoods of continuous observations."""
+        """Log-likelihoods of continuous observations; of real numbers J, h and c."""
+        if variable.real and isinstance(self.channel, Gaussian | Localization):
+            return _natural(self.channel, z)
         if self.channel is None or variable.values is None:
             raise EvidenceError(f"{variable.name}: values need a channel and numeric states.")
         missing = np.isnan(z)
@@ -123,6 +130,13 @@ class Observation:
         result = np.where(missing[..., None], 0.0, result)
         _check_log_likelihood(variable, result)
         return result
+
+
+def _natural(channel: Gaussian | Localization, z: FloatArray) -> FloatArray:
+    """J, h and c of ``log p(z | x) = -J x^2 / 2 + h x + c``, (..., 3); 0 where z is missing."""
+    gain, curvature = channel.coefficients()
+    logs = np.stack([np.full_like(z, curvature), gain * z, channel.rest(z)], axis=-1)
+    return np.where(np.isnan(z)[..., None], 0.0, logs)
 
 
 def is_tensor(value: object) -> bool:
@@ -148,6 +162,8 @@ def observe(variable: VariableClass, value: object) -> Observation:
             return _read_likelihood(variable, logs, "log_likelihood")
         case Observation(kind=kind, array=checked):
             return replace(value, array=_shaped(variable, checked, kind))
+    if variable.real:
+        return _read_numbers(variable, value)
     if value is None:
         return Observation("states", np.full((1, variable.nodes), MISSING))
     array: Any = value if is_tensor(value) else state_array(variable, value)
@@ -160,7 +176,12 @@ def observe(variable: VariableClass, value: object) -> Observation:
 
 def _read_values(variable: VariableClass, z: object, channel: Channel) -> Observation:
     """A continuous observation through a channel."""
-    if variable.values is None:
+    if variable.real and isinstance(channel, LogLikelihood):
+        raise EvidenceError(
+            f"{variable.name}: of real numbers only Gaussian noise leaves sums in closed form; "
+            "observe it through Gaussian(...) or Localization(...)."
+        )
+    if variable.values is None and not variable.real:
         raise EvidenceError(
             f"{variable.name}: its states have no numeric values, so nothing continuous can be "
             "observed; declare the class with values=..., or give likelihoods."
@@ -171,6 +192,15 @@ def _read_values(variable: VariableClass, z: object, channel: Channel) -> Observ
     if np.isinf(array).any():
         raise EvidenceError(f"{variable.name}: values must be finite, or NaN where missing.")
     return Observation("values", array, channel)
+
+
+def _read_numbers(variable: VariableClass, value: object) -> Observation:
+    """Real variables, observed as they are."""
+    array: Any = value if is_tensor(value) else _as_floats(variable, value)
+    array = _shaped(variable, array, "numbers")
+    if not is_tensor(array) and not np.isfinite(array).all():
+        raise EvidenceError(f"{variable.name}: its numbers must be finite, and none may miss.")
+    return Observation("numbers", array)
 
 
 def _read_likelihood(
@@ -212,8 +242,9 @@ def _shaped(variable: VariableClass, array: Any, kind: ObservationKind) -> Any:
         return array.reshape(1, *row)
     expected = ", ".join(map(str, ("batch", *short)))
     raise EvidenceError(
-        f"{variable.name}: {kind.replace('_', '-')} of {variable.nodes} node(s) with "
-        f"{len(variable.states)} states must have shape ({expected}), got {shape}."
+        f"{variable.name}: {kind.replace('_', '-')} of {variable.nodes} node(s)"
+        + ("" if variable.real else f" with {len(variable.states)} states")
+        + f" must have shape ({expected}), got {shape}."
         + (f" One row has shape {(1, *short)}." if per_state else "")
     )
 

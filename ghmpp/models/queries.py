@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
 from ghmpp.models.forest import Forest
 
-QueryKind = Literal["posterior", "mean", "log_evidence", "edge"]
+QueryKind = Literal["posterior", "mean", "variance", "log_evidence", "edge", "draw", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,28 @@ def mean(variable: Hashable) -> Query:
     return Query("mean", str(variable))
 
 
+def variance(variable: Hashable) -> Query:
+    """Posterior variances of numeric state values, or of real variables, (batch, nodes).
+
+    Parameters
+    ----------
+    variable
+        Name of the class; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes), in the squared units of the state values; (batch,)
+        for a class with one node.
+
+    Examples
+    --------
+    >>> variance("pixel")
+    Query(kind='variance', variable='pixel')
+    """
+    return Query("variance", str(variable))
+
+
 def log_evidence() -> Query:
     """Log probability (density, for continuous observations) of what is given, (batch,).
 
@@ -103,6 +125,49 @@ def edge(variable: Hashable) -> Query:
     return Query("edge", str(variable))
 
 
+def draw(variable: Hashable) -> Query:
+    """One random sample of a class of real numbers from its (approximate) posterior.
+
+    Parameters
+    ----------
+    variable
+        Name of the class; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes), one sample per row of evidence; the network takes
+        ``seed=``.
+
+    Examples
+    --------
+    >>> draw("z")
+    Query(kind='draw', variable='z')
+    """
+    return Query("draw", str(variable))
+
+
+def code(variable: Hashable) -> Query:
+    """The most probable, or sparsest, values of a class of real numbers.
+
+    Parameters
+    ----------
+    variable
+        Name of the class; checked by :func:`compile`.
+
+    Returns
+    -------
+    Query
+        Answered by a tensor (batch, nodes).
+
+    Examples
+    --------
+    >>> code("x1")
+    Query(kind='code', variable='x1')
+    """
+    return Query("code", str(variable))
+
+
 def output_blocks(forest: Forest, kind: str, name: str) -> list[str]:
     """The blocks of a class that can answer a kind of query; one without name for the evidence."""
     if kind == "log_evidence":
@@ -113,16 +178,52 @@ def output_blocks(forest: Forest, kind: str, name: str) -> list[str]:
     return [block for block in names if kind not in ("edge", "counts") or block in forest.edges]
 
 
+def check_questions(forest: Forest, queries: Sequence[Query], given: Sequence[Given]) -> None:
+    """Refuse what a forest cannot answer or be given, and what is listed twice."""
+    for asked in queries:
+        if not isinstance(asked, Query):
+            raise QueryError(
+                f"compile: a query must be gh.posterior(...), gh.mean(...), gh.edge(...) or "
+                f"gh.log_evidence(), got {asked!r}."
+            )
+        check_query(forest, asked)
+    _refuse_repeats("query", [f"{asked.kind}({asked.variable})" for asked in queries])
+    _refuse_repeats("given", [item.variable for item in given])
+    for item in given:
+        check_given(forest, item)
+
+
+def _refuse_repeats(where: str, names: Sequence[str]) -> None:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise QueryError(f"{where}: {repeated[0]} is listed twice; list it once.")
+
+
 def check_query(forest: Forest, query: Query) -> None:
     """Refuse a query that a forest cannot answer."""
     if query.kind == "log_evidence":
         return
     check_class(forest, query.kind, query.variable)
     variable = forest.variables[query.variable]
-    if query.kind == "mean" and variable.values is None:
+    if variable.real and query.kind in ("posterior", "edge"):
         raise QueryError(
-            f"mean: the states of {query.variable!r} have no numeric values; declare values=, "
-            "or ask for the posterior."
+            f"{query.kind}: {query.variable!r} holds real numbers, which have no states; ask for "
+            "their mean or variance."
+        )
+    if query.kind in ("mean", "variance") and variable.values is None and not variable.real:
+        raise QueryError(
+            f"{query.kind}: the states of {query.variable!r} have no numeric values; declare "
+            "values=, or ask for the posterior."
+        )
+    if query.kind in ("draw", "code") and not variable.real:
+        raise QueryError(
+            f"{query.kind}: {query.variable!r} has states, and {query.kind}s are for real numbers; "
+            "ask for the posterior, or sample with gh.infer."
+        )
+    if query.kind == "edge" and variable.apart:
+        raise QueryError(
+            f"edge: the variables of {query.variable!r} have different parents; ask a model with "
+            "a class for each variable (of spins, spins.model(gathered=False))."
         )
     if query.kind == "edge" and not output_blocks(forest, "edge", query.variable):
         raise QueryError(f"edge: {query.variable!r} is a root and has no parent.")
@@ -138,7 +239,8 @@ def check_class(forest: Forest, where: str, name: str) -> None:
 def check_given(forest: Forest, item: Given) -> None:
     """Refuse an observation of an unknown class, or through a channel that needs values."""
     check_class(forest, "given", item.variable)
-    if item.channel is not None and forest.variables[item.variable].values is None:
+    variable = forest.variables[item.variable]
+    if item.channel is not None and variable.values is None and not variable.real:
         raise QueryError(
             f"given {item.variable!r}: a channel needs numeric state values; declare "
             f"values= for {item.variable!r}."

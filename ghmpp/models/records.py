@@ -66,6 +66,7 @@ def write_class(declared: Declaration, place: str, arrays: dict[str, AnyArray]) 
         "scope": list(declared.scope),
         "child": declared.child,
         "untied": declared.untied,
+        "member": None if declared.member is None else list(declared.member),
     }
 
 
@@ -101,6 +102,7 @@ def read_class(
             values=values,
             order=None if record["order"] is None else arrays[record["order"]],
         )
+    member = record.get("member")
     declared = replace(
         model.declarations[name],
         hidden=bool(record.get("hidden", False)),
@@ -108,6 +110,7 @@ def read_class(
         scope=tuple(map(str, record.get("scope", ()))),
         child=str(record.get("child", "")),
         untied=bool(record.get("untied", False)),
+        member=None if member is None else (str(member[0]), int(member[1])),
     )
     model.add(declared)
 

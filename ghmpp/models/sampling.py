@@ -16,6 +16,7 @@ from ghmpp._memory import require_bytes
 from ghmpp.errors import ModelError
 from ghmpp.models.directed import Conditional, conditionals
 from ghmpp.models.forest import Block, Forest
+from ghmpp.models.grouping import separated
 
 ITEM_BYTES = 8
 # Arrays over the nodes and samples of a class that exist at one time while it is drawn.
@@ -54,10 +55,17 @@ def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[s
     >>> bool((drawn["x1"] == drawn["x0"]).all())
     True
     """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ModelError(f"sample: n must be a whole number >= 0, got {n!r}.")
+    require_draws(n)
     _require_memory(forest, n)
     generator = np.random.default_rng(rng)
+    if any(variable.apart for variable in forest.variables.values()):
+        alone = sample(separated(forest), n, generator)
+        return {
+            name: np.concatenate([alone[block] for block in variable.blocks], axis=1)[
+                :, slice(None) if variable.order is None else np.argsort(variable.order)
+            ]
+            for name, variable in forest.visible.items()
+        }
     samplers = _samplers(forest)
     drawn: dict[str, IntArray] = {}
     for name, variable in forest.variables.items():
@@ -67,6 +75,18 @@ def sample(forest: Forest, n: int, rng: np.random.Generator | int = 0) -> dict[s
             _draw(forest, blocks, sampler, uniform, states, drawn)
         drawn[name] = states
     return {name: _in_users_order(forest, name, drawn[name]) for name in forest.visible}
+
+
+def require_draws(n: object) -> None:
+    """Refuse what is no number of samples.
+
+    Raises
+    ------
+    ModelError
+        If it is no whole number, or negative.
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise ModelError(f"sample: n must be a whole number >= 0, got {n!r}.")
 
 
 def _require_memory(forest: Forest, n: int) -> None:

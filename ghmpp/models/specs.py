@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from os import PathLike
 from pathlib import Path
 
 from ghmpp.errors import ConversionError, FormatError
 from ghmpp.models.convert import as_model
+from ghmpp.models.declared import FieldModel
 from ghmpp.models.model import Model
 
 NAMES = ("model", "build")
@@ -50,6 +51,22 @@ def load_spec(path: str | PathLike[str], settings: Mapping[str, str] | None = No
     Model 'coin': 1 class, 1 variable
       side  1 node  3 states  root
     """
+    made = load_declared(path, settings)
+    if isinstance(made, Model):
+        return made
+    try:
+        return as_model(made)
+    except ConversionError as error:
+        raise FormatError(f"{path}: this is for hierarchical models: {error}") from error
+
+
+def load_declared(
+    path: str | PathLike[str], settings: Mapping[str, str] | None = None
+) -> Model | FieldModel:
+    """Run a spec file and give what it declares, also where it is no hierarchical model.
+
+    Parameters and errors are those of :func:`load_spec`.
+    """
     path = Path(path)
     values = {name: _literal(text) for name, text in (settings or {}).items()}
     made = _definition(path)
@@ -59,15 +76,22 @@ def load_spec(path: str | PathLike[str], settings: Mapping[str, str] | None = No
         accepted = _parameters(path, made, values)
         arguments = {name: values.pop(name) for name in accepted if name in values}
         made = _guarded(path, made, arguments)
+    if isinstance(made, FieldModel):
+        _refuse_settings(path, values, accepted)
+        return made
     try:
         model = as_model(made)
     except ConversionError as error:
         raise FormatError(f"{path}: no model comes out of it: {error}") from error
-    unknown = sorted(values.keys() - model.parameters.keys())
-    if unknown:
-        known = ", ".join(dict.fromkeys([*accepted, *model.parameters])) or "none"
-        raise FormatError(f"{path}: no setting {unknown[0]!r}; the settings are: {known}.")
+    _refuse_settings(path, values.keys() - model.parameters.keys(), [*accepted, *model.parameters])
     return model.bind(**values) if values else model
+
+
+def _refuse_settings(path: Path, unknown: Collection[str], accepted: Collection[str]) -> None:
+    """Refuse settings that nothing takes."""
+    if unknown:
+        known = ", ".join(dict.fromkeys(accepted)) or "none"
+        raise FormatError(f"{path}: no setting {min(unknown)!r}; the settings are: {known}.")
 
 
 def _literal(text: str) -> object:

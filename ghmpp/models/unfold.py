@@ -12,6 +12,7 @@ import numpy as np
 from ghmpp._arrays import AnyArray
 from ghmpp._memory import require_bytes
 from ghmpp.errors import ConversionError
+from ghmpp.models.declaration import Declaration
 from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.models.index_maps import edge_tables
@@ -172,7 +173,7 @@ class _Unfolding:
         for node in range(block.nodes):
             name = node_name(self.forest, block, node)
             self.nodes[name] = Node(states, variable.values, self.entries.unary(block, node))
-            if self.model.declarations[variable.name].free_prior:
+            if self.declared(block).free_prior:
                 self.factors.append(Factor((name,), None, name))
 
     def add_edges(self, edge: Edge) -> None:
@@ -185,8 +186,13 @@ class _Unfolding:
 
     def scope(self, block: Block) -> tuple[str, ...]:
         """Variables that the states of a class stand for; none for rules."""
-        visible = block.variable in self.forest.visible
-        return (block.variable,) if visible else self.model.declarations[block.variable].scope
+        declared = self.declared(block)
+        return (declared.name,) if block.variable in self.forest.visible else declared.scope
+
+    def declared(self, block: Block) -> Declaration:
+        """Where a block was declared: under its own name, or as (part of) its class."""
+        declarations = self.model.declarations
+        return declarations.get(block.name) or declarations[block.variable]
 
     def add_joint_edge(self, edge: Edge) -> None:
         """A factor for a table between joint states."""
@@ -194,7 +200,7 @@ class _Unfolding:
         table = self.entries.table(edge, 0)
         if table is None:
             raise ConversionError(f"the table above {edge.child!r} is free; give it one first.")
-        sizes = {name: len(self.forest.variables[name].states) for name in (*above, *below)}
+        sizes = {name: len(self.model.declarations[name].space) for name in (*above, *below)}
         scope, entries = joint_table(above, below, sizes, table)
         self.factors.append(Factor(scope, entries, scope[-1] if self.is_cpd(entries) else None))
 
@@ -216,7 +222,7 @@ class _Unfolding:
                 if declared.free_prior:
                     self.factors.append(Factor(declared.scope, None, declared.child))
                 elif weights is not None:
-                    sizes = [len(self.forest.variables[name].states) for name in declared.scope]
+                    sizes = [len(self.model.declarations[v].space) for v in declared.scope]
                     table = weights.reshape(sizes)
                     child = declared.child if declared.child and self.is_cpd(table) else None
                     self.factors.append(Factor(declared.scope, table, child))

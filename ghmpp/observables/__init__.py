@@ -16,6 +16,7 @@ from ghmpp.observables.correlations import (
     sampled_pair_probabilities,
     token_correlations,
 )
+from ghmpp.observables.depth import Depths, tune_depth
 from ghmpp.observables.identifiability import Identifiability, identifiability
 from ghmpp.observables.information import (
     fisher_information,
@@ -28,6 +29,7 @@ from ghmpp.observables.softening import softened
 from ghmpp.observables.susceptibility import change_correlations, susceptibility
 
 __all__ = [
+    "Depths",
     "Identifiability",
     "change_correlations",
     "fisher_information",
@@ -41,4 +43,5 @@ __all__ = [
     "softened",
     "susceptibility",
     "token_correlations",
+    "tune_depth",
 ]

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray, IntArray
-from ghmpp.compiler import schedule_for
 from ghmpp.errors import QueryError
 from ghmpp.models.forest import Forest
 from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
 from ghmpp.models.tables import groups
 from ghmpp.schedule.build import Output
+from ghmpp.schedule.plan import schedule_for
 
 if TYPE_CHECKING:
     from torch import Tensor

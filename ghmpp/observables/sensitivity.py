@@ -83,7 +83,8 @@ def _labels(forest: Forest, query: Query) -> Index[str]:
     """Names of the numbers that a query answers."""
     from pandas import Index
 
-    if not isinstance(query, Query) or query.kind == "edge":
+    kinds = ("posterior", "mean", "log_evidence")
+    if not isinstance(query, Query) or query.kind not in kinds:
         raise QueryError(
             f"sensitivity: ask gh.posterior(...), gh.mean(...) or gh.log_evidence(), got {query!r}."
         )

@@ -33,7 +33,7 @@ OutputKind = ReadoutKind | Literal["choice"]
 Output: TypeAlias = tuple[OutputKind, str]
 
 LOG_EVIDENCE: Final[Output] = ("log_evidence", "")
-NEEDS_DISTRIBUTE = frozenset({"posterior", "mean", "edge", "counts", "unary_counts"})
+NEEDS_DISTRIBUTE = frozenset({"posterior", "mean", "variance", "edge", "counts", "unary_counts"})
 
 
 def build_schedule(

@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from ghmpp._arrays import AnyArray
-from ghmpp.models.forest import Block, Edge, Forest
-from ghmpp.schedule.ir import Choose, Normalize, Readout, Schedule, Value, sources
-from ghmpp.schedule.shapes import Illegal, Shapes, block_of, expect, refuse, value_shapes
+from ghmpp.models.forest import Block, Coupling, Edge, Forest
+from ghmpp.schedule.ir import Choose, Normalize, Readout, Schedule, Value
+from ghmpp.schedule.legality import Illegal, expect, refuse
+from ghmpp.schedule.shapes import Shapes, block_of, value_shapes
+from ghmpp.schedule.values import inner_values, sources
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -28,9 +30,22 @@ def check_schedule(schedule: Schedule) -> None:
         Naming the rule, the instruction and the schedule around it. It is a bug in ghmpp.
     """
     shapes = value_shapes(schedule)
+    _check_scopes(schedule)
     _check_potentials(schedule)
     _check_outputs(schedule, shapes)
     _check_log_evidence(schedule)
+
+
+def _check_scopes(schedule: Schedule) -> None:
+    """What exists inside a repetition is not read outside."""
+    hidden: dict[Value, int] = {}
+    for position, op in enumerate(schedule.ops):
+        found = hidden.keys() & set(sources(op))
+        if found:
+            value = min(found)
+            fact = f"value {value} exists only inside op {hidden[value]}"
+            refuse(schedule, fact, position)
+        hidden |= dict.fromkeys(inner_values(op), position)
 
 
 def _check_potentials(schedule: Schedule) -> None:
@@ -44,14 +59,40 @@ def _check_potentials(schedule: Schedule) -> None:
                 "table": (edge.rows, parent.states, child.states),
                 "child_of": (edge.rows, parent.states),
                 "parent_of": (edge.rows, child.states),
+                "gaussian": (edge.rows, child.states // 3, 3),
             }
             _expect_sizes(forest.data.get(edge.key), sizes[edge.kind], edge.key)
         for block in forest.blocks.values():
             if block.unary is not None:
                 sizes_wanted = (block.unary_rows, block.states)
                 _expect_sizes(forest.data.get(block.unary), sizes_wanted, block.unary)
+        for coupling in forest.couplings.values():
+            _check_coupling(forest, coupling)
     except Illegal as broken:
         refuse(schedule, str(broken), None)
+
+
+def _check_coupling(forest: Forest, coupling: Coupling) -> None:
+    """Both ends are roots, and the numbers have the sizes that they promise."""
+    for name in (coupling.source, coupling.target):
+        expect(name in forest.roots, f"coupling '{coupling.name}': '{name}' is no root block")
+    source, target = (forest.blocks[name].nodes for name in (coupling.source, coupling.target))
+    found = forest.data.get(coupling.key)
+    entries = 0 if found is None else len(found)
+    wanted = {
+        "dense": (target, source),
+        "diagonal": (target,),
+        "constant": (target,),
+        "sparse": (entries,),
+    }[coupling.kind]
+    _expect_sizes(found, wanted, coupling.key)
+    if coupling.kind == "diagonal":
+        expect(source == target, f"coupling '{coupling.name}': diagonal, but of unequal ends")
+    if coupling.kind == "sparse":
+        index = forest.data[coupling.index or ""]
+        _expect_sizes(index, (2, entries), coupling.index or "")
+        inside = (index >= 0).all() and (index < [[target], [source]]).all()
+        expect(bool(inside), f"coupling '{coupling.name}': a position is outside")
 
 
 def _check_parents(forest: Forest, edge: Edge, parent: Block, child: Block) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ghmpp._memory import bytes_text, physical_memory, require_bytes, too_big
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.domain import Precision
-from ghmpp.schedule.ir import Schedule, Value, results, sources
+from ghmpp.schedule.ir import Op, Schedule, Value
 from ghmpp.schedule.operations import count_operations
 from ghmpp.schedule.shapes import Shape, Shapes, value_shapes
+from ghmpp.schedule.values import inner_values, results, sources
 
 ITEM_BYTES: Mapping[Precision, int] = {"float32": 4, "float64": 8}
 INDEX_BYTES = 8
@@ -109,15 +110,21 @@ def cost(
     dtype = dtype or (schedule.domain.dtype if schedule.domain else "float64")
     shapes = value_shapes(schedule) if shapes is None else shapes
     sizes = {value: _bytes(shape, batch, dtype) for value, shape in shapes.items()}
-    counts = [count_operations(op, shapes, schedule) for op in schedule.ops]
-    written = [sum(map(sizes.__getitem__, results(op))) for op in schedule.ops]
-    peak, peak_op = _peak(written, sizes, last_use(schedule))
+    rows = tuple(op_cost(op, schedule, shapes, batch=batch, dtype=dtype) for op in schedule.ops)
+    last = last_use(schedule)
+    for position, op in enumerate(schedule.ops):  # what is inside lives as long as its instruction
+        last |= dict.fromkeys(inner_values(op), position)
+    written = [
+        row.bytes + sum(map(sizes.__getitem__, inner_values(op)))
+        for row, op in zip(rows, schedule.ops, strict=True)
+    ]
+    peak, peak_op = _peak(written, sizes, last)
     parameters = _parameters(schedule.forest)
     return Cost(
         batch=batch,
         dtype=dtype,
-        flops=sum(count.flops for count in counts),
-        exps=sum(count.exps for count in counts),
+        flops=sum(row.flops for row in rows),
+        exps=sum(row.exps for row in rows),
         parameters=parameters,
         potential_bytes=parameters * ITEM_BYTES[dtype],
         value_bytes=sum(sizes.values()),
@@ -125,11 +132,23 @@ def cost(
         peak_op=peak_op,
         treewidth=_treewidth(schedule.forest),
         largest_block=_largest_block(schedule.forest),
-        rows=tuple(
-            OpCost(count.flops, count.exps, size)
-            for count, size in zip(counts, written, strict=True)
-        ),
+        rows=rows,
     )
+
+
+def op_cost(
+    op: Op,
+    schedule: Schedule,
+    shapes: Shapes,
+    *,
+    batch: int = 1,
+    dtype: Precision | None = None,
+) -> OpCost:
+    """Cost of one instruction, also of one inside a repetition (then of one round)."""
+    dtype = dtype or (schedule.domain.dtype if schedule.domain else "float64")
+    count = count_operations(op, shapes, schedule)
+    size = sum(_bytes(shapes[value], batch, dtype) for value in results(op))
+    return OpCost(count.flops, count.exps, size)
 
 
 def _treewidth(forest: Forest) -> int:
@@ -246,7 +265,9 @@ def _parameters(forest: Forest) -> int:
     for edge in forest.edges.values():
         parent, child = forest.blocks[edge.parent].states, forest.blocks[edge.child].states
         sizes = {"table": parent * child, "child_of": parent, "parent_of": child}
+        sizes["gaussian"] = child  # a, b and q where values have J, h and c
         entries[edge.key] = edge.rows * sizes[edge.kind]
+    entries |= {key: int(forest.data[key].size) for key in forest.field_keys}
     for block in forest.blocks.values():
         if block.unary is not None:
             entries[block.unary] = block.unary_rows * block.states

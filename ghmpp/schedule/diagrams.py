@@ -10,23 +10,27 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
     Value,
-    results,
-    sources,
 )
 from ghmpp.schedule.outline import Span, carried, hidden_blocks, outline, skips
 from ghmpp.schedule.shapes import value_shapes
 from ghmpp.schedule.show import TITLES, shape_text, subject
+from ghmpp.schedule.values import results, sources
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -107,6 +111,10 @@ def family(op: Op) -> Family:
             return "combine"
         case Choose() | Readout():
             return "readout"
+        case Couple() | Repeat():
+            return "message"
+        case Local() | Gate() | Noise():
+            return "combine"
         case _:
             assert_never(op)
 

@@ -37,6 +37,12 @@ def choose_domain(schedule: Schedule, dtype: Precision = "float64") -> Schedule:
     dtype
         Precision that the user asked for.
     """
+    if schedule.has_fields:
+        domain = Domain("log", dtype, False, 0.0, "fields are real numbers, evidence logarithms")
+        return replace(schedule, domain=domain)
+    if schedule.forest.gaussian:
+        domain = Domain("log", "float64", False, 0.0, "Gaussian factors are added, like logarithms")
+        return replace(schedule, domain=domain)
     spans = Spans.of(schedule.forest)
     node, edge = spans.node_decades(schedule), spans.edge_decades()
     fits = {p: node <= NODE_DECADES[p] and edge <= EDGE_DECADES[p] for p in NODE_DECADES}

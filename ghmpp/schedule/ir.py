@@ -14,6 +14,13 @@ edge has one entry per *child* node, with the states of the receiver:
 Everything is stated as products and sums (sum-product); with ``Schedule.semiring == "max"``
 sums over states are maxima. No arrays live in instructions: potentials sit in
 ``Schedule.forest.data`` by key.
+
+Five instructions work on *fields*, which hold one real number per node, (batch, nodes, 1), and
+are added rather than multiplied: ``Couple`` (affine maps between the nodes of blocks), ``Local``
+(a function at each node), ``Gate`` (products), ``Noise`` (Gaussian noise) and ``Repeat`` (a
+sequence of instructions, again and again). Iterations such as mean field, gradient descent,
+Langevin steps and thresholding are schedules of these. A ``Local`` leads from likelihoods to
+fields, and another one back, so that evidence and read-outs are the same for all schedules.
 """
 
 from __future__ import annotations
@@ -24,11 +31,22 @@ from html import escape
 from typing import Literal, TypeAlias
 
 from ghmpp.models.forest import Forest
+from ghmpp.schedule.functions import Function
 
 Value: TypeAlias = int
 Direction = Literal["root", "leaves"]
 Semiring = Literal["sum", "max"]
-ReadoutKind = Literal["posterior", "mean", "log_evidence", "counts", "unary_counts", "edge"]
+ReadoutKind = Literal[
+    "posterior",
+    "mean",
+    "variance",
+    "log_evidence",
+    "counts",
+    "unary_counts",
+    "edge",
+    "draw",
+    "code",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +153,7 @@ class Readout:
     kind                    sources                                     result
     ======================  ==========================================  =======================
     posterior               unnormalised belief of ``block``            (batch, nodes, states)
-    mean                    unnormalised belief of ``block``            (batch, nodes)
+    mean, variance          unnormalised belief of ``block``            (batch, nodes)
     log_evidence            root values, then the scales of collect     (batch,)
     edge                    cavity at the parent, value below           (batch, children, parent
                                                                         states, child states)
@@ -144,9 +162,12 @@ class Readout:
                                                                         share a table row:
                                                                         (rows, parent, child)
     unary_counts            unnormalised belief of ``block``            (rows, states)
+    draw, code              a field of ``block``                        (batch, nodes)
     ======================  ==========================================  =======================
 
-    For ``edge`` and ``counts``, ``block`` is the child block of the edge.
+    For ``edge`` and ``counts``, ``block`` is the child block of the edge. ``mean`` also reads a
+    field of a class of real numbers, as it is; ``draw`` is one random sample of such a class, and
+    ``code`` its most probable or sparsest value.
     For ``log_evidence``, ``roots`` says how many of the sources are root values.
     """
 
@@ -157,9 +178,116 @@ class Readout:
     roots: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One summand of :class:`Couple`: ``scale * A x``.
+
+    ``coupling`` names the linear map A in ``Forest.couplings`` (None: the identity), applied
+    the other way round if ``transposed``. Without ``source`` the coupling is a constant field.
+    """
+
+    source: Value | None
+    coupling: str | None = None
+    transposed: bool = False
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Couple:
+    """Affine map of fields: the sum of its terms, a field of ``block``."""
+
+    block: str
+    terms: tuple[Term, ...]
+    out: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A function of what each node of ``block`` has, node by node.
+
+    ``function`` is one of :mod:`ghmpp.schedule.functions`, with its parameters. ``key`` names an
+    array of numbers per node in ``Forest.data`` for the functions that need one.
+    """
+
+    block: str
+    function: Function
+    sources: tuple[Value, ...]
+    out: Value
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Product of two fields of ``block``, node by node; ``name`` is that of its layer."""
+
+    block: str
+    sources: tuple[Value, Value]
+    out: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """A field plus ``scale`` times independent standard normal numbers."""
+
+    block: str
+    source: Value
+    scale: float
+    out: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What :class:`Repeat` hands from one round to the next.
+
+    ``start`` is the value before the first round, ``inside`` its name in the body, ``after``
+    what the body has written for the next round, and ``out`` the value after the last.
+    """
+
+    start: Value
+    inside: Value
+    after: Value
+    out: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Run ``body`` for a number of ``rounds``, at least one; every round has the same weights.
+
+    The body reads values written before the repetition, what is carried, and its own values,
+    which exist only inside; all values are numbered together. Results are the ``out`` of what is
+    carried, in order; ``out`` is the first, a field of ``block``.
+    """
+
+    block: str
+    body: tuple[Op, ...]
+    rounds: int
+    carried: tuple[Carry, ...]
+
+    @property
+    def out(self) -> Value:
+        """The first result."""
+        return self.carried[0].out
+
+
 Op: TypeAlias = (
-    Evidence | Unary | Message | Pool | Spread | Exclude | Combine | Normalize | Choose | Readout
+    Evidence
+    | Unary
+    | Message
+    | Pool
+    | Spread
+    | Exclude
+    | Combine
+    | Normalize
+    | Choose
+    | Readout
+    | Couple
+    | Local
+    | Gate
+    | Noise
+    | Repeat
 )
+FieldOp: TypeAlias = Couple | Local | Gate | Noise | Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +330,11 @@ class Schedule:
     semiring: Semiring = "sum"
     domain: Domain | None = None
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether some instruction works on fields."""
+        return any(isinstance(op, FieldOp) for op in self.ops)
+
     def __str__(self) -> str:
         from ghmpp.schedule.show import report
 
@@ -213,27 +346,3 @@ class Schedule:
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"
-
-
-def sources(op: Op) -> tuple[Value, ...]:
-    """Values that an instruction reads, in order."""
-    match op:
-        case Evidence() | Unary():
-            return ()
-        case Message(source=s) | Pool(source=s) | Spread(source=s) | Normalize(source=s):
-            return (s,)
-        case Exclude(context=context, messages=messages):
-            return (messages,) if context is None else (context, messages)
-        case Combine(sources=many) | Readout(sources=many):
-            return many
-        case Choose(below=below, parent=parent):
-            return (below,) if parent is None else (below, parent)
-
-
-def results(op: Op) -> tuple[Value, ...]:
-    """Values that an instruction writes."""
-    match op:
-        case Normalize(out=out, scale=int() as scale):
-            return (out, scale)
-        case _:
-            return (op.out,)

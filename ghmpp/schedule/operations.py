@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from ghmpp.models.forest import Edge
+from ghmpp.models.forest import Edge, Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
+    Term,
     Unary,
 )
 from ghmpp.schedule.shapes import Shape, Shapes
@@ -70,8 +76,32 @@ def count_operations(op: Op, shapes: Shapes, schedule: Schedule) -> Operations:
             return Operations((3 if sampled else 2) * entries, entries if sampled and log else 0)
         case Readout():
             return _readout(op, out, shapes, log=log)
+        case Couple(terms=terms):
+            return Operations(sum(_term(term, out, schedule.forest) for term in terms), 0)
+        case Local():
+            return Operations(out.entries, out.entries)
+        case Gate() | Noise():
+            return Operations(out.entries * (2 if isinstance(op, Noise) else 1), 0)
+        case Repeat(body=body, rounds=rounds):
+            inside = [count_operations(each, shapes, schedule) for each in body]
+            flops, exps = (sum(counts) for counts in zip(*inside, strict=True))
+            return Operations(rounds * flops, rounds * exps)
         case _:
             assert_never(op)
+
+
+def _term(term: Term, out: Shape, forest: Forest) -> int:
+    """Products and sums of one summand."""
+    coupling = forest.couplings.get(term.coupling or "")
+    if coupling is None:
+        return (1 + (term.scale != 1)) * out.entries
+    match coupling.kind:
+        case "constant":
+            return out.entries
+        case "diagonal":
+            return 2 * out.entries
+        case "dense" | "sparse":
+            return 2 * int(forest.data[coupling.key].size)
 
 
 def _message(op: Message, edge: Edge, out: Shape, schedule: Schedule, *, log: bool) -> Operations:
@@ -83,6 +113,8 @@ def _message(op: Message, edge: Edge, out: Shape, schedule: Schedule, *, log: bo
     gathers = {"child_of": "root", "parent_of": "leaves"}.get(edge.kind) == op.toward
     if gathers:
         return Operations(0, 0)
+    if edge.kind == "gaussian":  # some twenty per component, and one logarithm
+        return Operations(20 * out.nodes * child // 3, out.nodes * child // 3)
     terms = {"table": parent * child, "child_of": parent, "parent_of": child}[edge.kind]
     products = terms if edge.kind == "table" else 0
     if not log or schedule.semiring == "max":
@@ -102,7 +134,7 @@ def _readout(op: Readout, out: Shape, shapes: Shapes, *, log: bool) -> Operation
     match op.kind:
         case "posterior" | "unary_counts":
             return Operations((3 if log else 2) * first.entries, first.entries if log else 0)
-        case "mean":
+        case "mean" | "variance":
             return Operations((5 if log else 4) * first.entries, first.entries if log else 0)
         case "log_evidence":
             read = [shapes[value] for value in op.sources]
@@ -110,6 +142,8 @@ def _readout(op: Readout, out: Shape, shapes: Shapes, *, log: bool) -> Operation
             logs = sum(shape.nodes for shape in read[: op.roots])
             scales = sum(shape.entries for shape in read[op.roots :])
             return Operations((3 if log else 1) * roots + scales, logs + (roots if log else 0))
+        case "draw" | "code":
+            return Operations(0, 0)
         case "edge" | "counts":
             entries = first.nodes * out.states
             return Operations(4 * entries, entries if log else 0)

@@ -11,21 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from ghmpp.models.forest import Forest
-from ghmpp.schedule.ir import (
-    Choose,
-    Exclude,
-    Message,
-    Op,
-    Pool,
-    Readout,
-    Schedule,
-    Spread,
-    Value,
-    results,
-    sources,
-)
+from ghmpp.schedule.ir import Choose, Exclude, Message, Op, Pool, Readout, Schedule, Spread, Value
 from ghmpp.schedule.provenance import message_name
 from ghmpp.schedule.shapes import Shape, Shapes
+from ghmpp.schedule.values import results, sources
 
 Section = Literal["encoder", "bottleneck", "decoder"]
 

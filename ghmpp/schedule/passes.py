@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from ghmpp.schedule.ir import (
+    Carry,
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
     Value,
-    results,
-    sources,
 )
 from ghmpp.schedule.spans import FOLLOWED_OPS, NODE_DECADES, Spans
+from ghmpp.schedule.values import inner_values, results, sources
 
 # Of the range of float32, what positive entries may use where zeros take more.
 ZEROS_SHARE = 0.25
@@ -35,8 +40,8 @@ def place_normalization(schedule: Schedule) -> Schedule:
     Requires: a legal schedule without :class:`Normalize`.
     Ensures: whatever is sent toward the root or read as a root value has largest entry 1 (or is
     all zero), and so has whatever arrived from the parent and is sent on. Evidence alone is left
-    as it is, its scale being part of it, and so is what arrives at leaves. The scales of the
-    collect pass are sources of the log evidence. Results are unchanged.
+    as it is, its scale being part of it, and so are what arrives at leaves and Gaussian factors.
+    The scales of the collect pass are sources of the log evidence. Results are unchanged.
     """
     return _Normalization(schedule).run()
 
@@ -52,6 +57,8 @@ def relax_normalization(schedule: Schedule) -> Schedule:
     Ensures: a legal schedule in which no value can fall further below 1 than float32 allows; if
     one could before, nothing is dropped. Results are unchanged.
     """
+    if schedule.forest.gaussian:  # run in logarithms
+        return schedule
     spans, limit = Spans.of(schedule.forest), NODE_DECADES["float32"]
     free = any(key not in schedule.forest.data for key in schedule.forest.keys())
     if free or len(schedule.ops) > FOLLOWED_OPS or spans.node_decades(schedule) > limit:
@@ -108,10 +115,70 @@ def prune(schedule: Schedule, keep: Collection[tuple[str, str]] | None = None) -
     return _renumbered(replace(schedule, ops=tuple(reversed(kept)), outputs=outputs))
 
 
+def without_unused_couplings(schedule: Schedule) -> Schedule:
+    """Leave out linear maps that no instruction names, with their numbers.
+
+    Requires: a legal schedule.
+    Ensures: the same instructions on a forest with fewer couplings. Results are unchanged.
+    """
+    forest = schedule.forest
+    maps = (op for op in flat(schedule.ops) if isinstance(op, Couple))
+    named = {term.coupling for op in maps for term in op.terms}
+    used = {name: found for name, found in forest.couplings.items() if name in named}
+    dropped = {found.key for found in forest.couplings.values()}
+    dropped |= {found.index or "" for found in forest.couplings.values()}
+    dropped -= {key for found in used.values() for key in (found.key, found.index)}
+    data = {key: numbers for key, numbers in forest.data.items() if key not in dropped}
+    return replace(schedule, forest=replace(forest, couplings=used, data=data))
+
+
+def flat(ops: Sequence[Op]) -> Iterator[Op]:
+    """All instructions, those inside repetitions once."""
+    waiting = list(reversed(ops))
+    while waiting:
+        op = waiting.pop()
+        yield op
+        if isinstance(op, Repeat):
+            waiting.extend(reversed(op.body))
+
+
+def unrolled(schedule: Schedule) -> Schedule:
+    """Repetitions written out, round after round.
+
+    Requires: a legal schedule.
+    Ensures: a legal schedule without :class:`Repeat`; results are unchanged. Rounds share their
+    weights as before.
+    """
+    if not any(isinstance(op, Repeat) for op in schedule.ops):
+        return schedule
+    ops: list[Op] = []
+    number: dict[Value, Value] = {}
+    _unroll(schedule.ops, ops, number)
+    outputs = {key: number[value] for key, value in schedule.outputs.items()}
+    return replace(schedule, ops=tuple(ops), outputs=outputs)
+
+
+def _unroll(ops: Sequence[Op], found: list[Op], number: dict[Value, Value]) -> None:
+    """Append instructions under new numbers; ``number`` says the present one of each value."""
+    for op in ops:
+        if not isinstance(op, Repeat):
+            fresh = max((value for each in found[-1:] for value in results(each)), default=-1) + 1
+            found.append(reissue(op, number.__getitem__, fresh))
+            number.update((value, fresh + k) for k, value in enumerate(results(op)))
+            continue
+        carried = [number[each.start] for each in op.carried]
+        for _ in range(op.rounds):
+            number.update(zip((each.inside for each in op.carried), carried, strict=True))
+            _unroll(op.body, found, number)
+            carried = [number[each.after] for each in op.carried]
+        number.update(zip((each.out for each in op.carried), carried, strict=True))
+
+
 def reissue(op: Op, value: Callable[[Value], Value], out: Value) -> Op:
     """The instruction with what it reads mapped by ``value``, written to ``out``.
 
-    A scale, where there is one, is written to ``out + 1``.
+    A scale, where there is one, is written to ``out + 1``; further results of a repetition, and
+    the values inside it, likewise follow ``out``.
     """
     match op:
         case Evidence(block=block):
@@ -136,8 +203,37 @@ def reissue(op: Op, value: Callable[[Value], Value], out: Value) -> Op:
             return Choose(block, value(below), chosen, how, out)
         case Readout(kind=kind, block=block, sources=read, roots=roots):
             return Readout(kind, block, tuple(map(value, read)), out, roots)
+        case Couple(block=block, terms=terms):
+            moved = (
+                term if term.source is None else replace(term, source=value(term.source))
+                for term in terms
+            )
+            return Couple(block, tuple(moved), out)
+        case Local(sources=read):
+            return replace(op, sources=tuple(map(value, read)), out=out)
+        case Gate(sources=(first, second)):
+            return replace(op, sources=(value(first), value(second)), out=out)
+        case Noise(block=block, source=source, scale=deviation):
+            return Noise(block, value(source), deviation, out)
+        case Repeat():
+            return _reissue_repeat(op, value, out)
         case _:
             assert_never(op)
+
+
+def _reissue_repeat(op: Repeat, value: Callable[[Value], Value], out: Value) -> Repeat:
+    """Results from ``out`` on, then the values inside."""
+    own = {inner: out + k for k, inner in enumerate((*results(op), *inner_values(op)))}
+
+    def renamed(old: Value) -> Value:
+        return own[old] if old in own else value(old)
+
+    carried = (
+        Carry(value(each.start), renamed(each.inside), renamed(each.after), renamed(each.out))
+        for each in op.carried
+    )
+    body = (reissue(each, renamed, own[each.out]) for each in op.body)
+    return Repeat(op.block, tuple(body), op.rounds, tuple(carried))
 
 
 def _renumbered(schedule: Schedule) -> Schedule:
@@ -146,7 +242,7 @@ def _renumbered(schedule: Schedule) -> Schedule:
     ops: list[Op] = []
     for op in schedule.ops:
         ops.append(reissue(op, number.__getitem__, len(number)))
-        for value in results(op):
+        for value in (*results(op), *inner_values(op)):
             number[value] = len(number)
     outputs = {key: number[value] for key, value in schedule.outputs.items()}
     return replace(schedule, ops=tuple(ops), outputs=outputs)
@@ -199,8 +295,8 @@ class _Normalization:
                 pass
 
     def normalize(self, block: str, value: Value, *, with_scale: bool) -> None:
-        """Normalize ``value`` once; what is evidence or ones alone needs none."""
-        if value in self.normal:
+        """Normalize ``value`` once; evidence or ones alone and Gaussian factors need none."""
+        if value in self.normal or self.schedule.forest.is_gaussian(block):
             return
         self.normal.add(value)
         scale = self.fresh + 1 if with_scale else None

@@ -18,22 +18,26 @@ from ghmpp.models.forest import Edge, Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Direction,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
     ReadoutKind,
+    Repeat,
     Schedule,
     Spread,
     Unary,
     Value,
-    results,
-    sources,
 )
+from ghmpp.schedule.values import results, sources
 
 Phase = Literal["collect", "distribute", "readout"]
 Cited: TypeAlias = tuple[str | None, str]
@@ -44,10 +48,20 @@ DENOISE = "(MP-DNS)"
 _READOUTS: dict[ReadoutKind, Cited] = {
     "posterior": (DENOISE, "softmax(b_v)"),
     "mean": (DENOISE, "m(z)_v = sum_s x_s softmax(b_v)_s"),
+    "variance": (None, "sum_s (x_s - m(z)_v)^2 softmax(b_v)_s"),
     "log_evidence": (None, "log Z = log sum_s exp(h_r(s)) + scales"),
     "edge": (None, "p(s, a) ~ psi(s, a) exp(u_v(s) - q_v(s) + h_v(a))"),
     "counts": (None, "sum over batch and tied edges of p(s, a)"),
     "unary_counts": (None, "sum over batch and tied nodes of p(s)"),
+    "draw": (None, "z after the last step"),
+    "code": (None, "x after the last step"),
+}
+
+
+# What happens to exp(-J x^2 / 2 + h x) along x_v = a x_pa(v) + b + N(0, q).
+_GAUSSIAN: dict[Direction, str] = {
+    "root": "J' = a^2 J / (1 + q J), h' = a (h - b J) / (1 + q J)",
+    "leaves": "J' = J / (a^2 + q J), h' = (a h + b J) / (a^2 + q J)",
 }
 
 
@@ -106,12 +120,31 @@ def provenance(
             name = message_name(edge, toward, rank=rank)
             module = module_name(edge, toward, forest) if isinstance(op, Message) else None
             level = forest.levels[op.edge]
+        case Couple() | Local() | Repeat():
+            name, module, level = _field_name(op, forest), None, 0
         case _:
             name, module = op.block or "all roots", None
             level = forest.levels.get(op.block, 0)
     phase = _phase(op) or phase or "collect"
     equation, formula = _cited(op, phase, forest)
     return Provenance(name, phase, equation, formula, level, module)
+
+
+def _field_name(op: Couple | Local | Repeat, forest: Forest) -> str:
+    """The couplings of an affine map, ``"x -> theta"``; the function, ``"tanh of x"``; rounds."""
+    match op:
+        case Couple(terms=terms):
+            found = []
+            for term in terms:
+                coupling = forest.couplings.get(term.coupling or "")
+                if coupling is not None and coupling.kind != "constant":
+                    ends = (coupling.source, coupling.target)
+                    found.append(" -> ".join(ends[::-1] if term.transposed else ends))
+            return " + ".join(dict.fromkeys(found)) or op.block
+        case Local(function=function, block=block):
+            return f"{function.name.replace('_', ' ')} of {block}"
+        case Repeat(rounds=rounds):
+            return f"{rounds:,} rounds"
 
 
 def message_name(edge: Edge, toward: Direction, *, rank: int | None = None) -> str:
@@ -167,6 +200,8 @@ def _phase(op: Op) -> Phase | None:
     match op:
         case Evidence() | Unary() | Pool() | Message(toward="root"):
             return "collect"
+        case Couple() | Local() | Gate() | Noise() | Repeat():
+            return "collect"
         case Spread() | Exclude() | Choose() | Message():
             return "distribute"
         case Readout():
@@ -184,6 +219,8 @@ def _cited(op: Op, phase: Phase, forest: Forest) -> Cited:
             return DENOISE, "h_v = log p(z_v | x_v)"
         case Unary():
             return None, "h_v + log prior(x_v)"
+        case Message(edge=edge, toward=toward) if forest.is_gaussian(edge):
+            return None, _GAUSSIAN[toward]
         case Message(toward="root"):
             return BOTH, "q_v = f_down(h_v) = log sum_a psi(s, a) exp(h_v(a))"
         case Message():
@@ -208,5 +245,15 @@ def _cited(op: Op, phase: Phase, forest: Forest) -> Cited:
             return BOTH, "softmax(h_r)"
         case Readout(kind=kind):
             return _READOUTS[kind]
+        case Couple():
+            return None, "sum of A x + b"
+        case Local(function=function):
+            return None, f"{function.name}(x)"
+        case Gate():
+            return None, "u v"
+        case Noise(scale=scale):
+            return None, f"x + {scale:g} g, g ~ N(0, 1)"
+        case Repeat():
+            return None, "repeat"
         case _:
             assert_never(op)

@@ -9,30 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, NoReturn, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
-from ghmpp.errors import ScheduleError
 from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
+    Term,
     Unary,
     Value,
-    results,
-    sources,
 )
+from ghmpp.schedule.legality import Illegal, expect, refuse
+from ghmpp.schedule.values import results, sources
 
-ShapeKind = Literal["node", "message", "cavity", "scale", "choice", "result"]
-CONTEXT_LINES = 12
+ShapeKind = Literal["node", "message", "cavity", "scale", "choice", "result", "field"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Shape:
     kind
         "node": one row of states per node of ``block``; "message": what the children on the edge
         of child block ``block`` send to their parents; "cavity": what their parents send to them;
-        "scale": one log per node; "choice": one state per node; "result": a readout.
+        "scale": one log per node; "choice": one state per node; "result": a readout; "field":
+        one real number per node.
     block
         Block (for messages and cavities: child block) that the value belongs to.
     axes
@@ -77,10 +82,6 @@ class Shape:
 Shapes: TypeAlias = Mapping[Value, Shape]
 
 
-class Illegal(Exception):
-    """A broken rule, stated shortly; the caller adds the instruction and the schedule."""
-
-
 def value_shapes(schedule: Schedule) -> dict[Value, Shape]:
     """Shape of every value, in the order of writing; linear time.
 
@@ -92,14 +93,33 @@ def value_shapes(schedule: Schedule) -> dict[Value, Shape]:
     shapes: dict[Value, Shape] = {}
     for position, op in enumerate(schedule.ops):
         try:
-            written = _written_shapes(op, shapes, schedule)
-            for value, shape in zip(results(op), written, strict=True):
-                if value in shapes:
-                    raise Illegal(f"value {value} is written a second time")
-                shapes[value] = shape
+            _write(op, shapes, schedule)
         except Illegal as broken:
             refuse(schedule, str(broken), position)
     return shapes
+
+
+def _write(op: Op, shapes: dict[Value, Shape], schedule: Schedule) -> None:
+    """Add the shapes of what an instruction writes; of a repetition also those of its body."""
+    if isinstance(op, Repeat):
+        _write_body(op, shapes, schedule)
+    written = _written_shapes(op, shapes, schedule)
+    for value, shape in zip(results(op), written, strict=True):
+        expect(value not in shapes, f"value {value} is written a second time")
+        shapes[value] = shape
+
+
+def _write_body(op: Repeat, shapes: dict[Value, Shape], schedule: Schedule) -> None:
+    """Shapes inside a repetition; what is carried must keep its shape."""
+    expect(op.rounds >= 1, f"{op.rounds} rounds")
+    for carry in op.carried:
+        expect(carry.start in shapes, f"value {carry.start} is read before it is written")
+        shapes[carry.inside] = shapes[carry.start]
+    for each in op.body:
+        _write(each, shapes, schedule)
+    for carry in op.carried:
+        kept = shapes.get(carry.after) == shapes[carry.start]
+        expect(kept, f"value {carry.after} must be like {carry.start}, which it replaces")
 
 
 def _written_shapes(op: Op, shapes: Shapes, schedule: Schedule) -> tuple[Shape, ...]:
@@ -110,7 +130,8 @@ def _written_shapes(op: Op, shapes: Shapes, schedule: Schedule) -> tuple[Shape, 
             raise Illegal(f"value {value} is read before it is written")
     match op:
         case Evidence(block=name):
-            return (_node(block_of(forest, name)),)
+            block = block_of(forest, name)
+            return (_field(block) if forest.is_field(name) else _node(block),)
         case Unary(block=name, key=key):
             if block_of(forest, name).unary != key:
                 raise Illegal(f"'{key}' is not the unary of '{name}'")
@@ -150,8 +171,62 @@ def _written_shapes(op: Op, shapes: Shapes, schedule: Schedule) -> tuple[Shape, 
             return (_choice(op, shapes, schedule),)
         case Readout():
             return (_result(op, shapes, forest),)
+        case Couple(block=name, terms=terms):
+            for term in terms:
+                _expect_term(term, name, shapes, forest)
+            return (_field(block_of(forest, name)),)
+        case Local():
+            return (_local(op, shapes, forest),)
+        case Gate(block=name, sources=both):
+            for value in both:
+                _expect_field(shapes[value], name)
+            return (_field(block_of(forest, name)),)
+        case Noise(block=name, source=source):
+            _expect_field(shapes[source], name)
+            return (shapes[source],)
+        case Repeat(carried=carried):
+            return tuple(shapes[carry.start] for carry in carried)
         case _:
             assert_never(op)
+
+
+def _expect_term(term: Term, block: str, shapes: Shapes, forest: Forest) -> None:
+    """A field of the block, or a field of the other end of a coupling that leads here."""
+    if term.coupling is None:
+        expect(term.source is not None, "a term reads neither a value nor a coupling")
+        _expect_field(shapes[term.source or 0], block)
+        return
+    expect(term.coupling in forest.couplings, f"unknown coupling '{term.coupling}'")
+    coupling = forest.couplings[term.coupling]
+    here, there = coupling.target, coupling.source
+    if term.transposed:
+        here, there = there, here
+    expect(here == block, f"coupling '{term.coupling}' leads to '{here}', not to '{block}'")
+    constant = coupling.kind == "constant"
+    expect(constant == (term.source is None), f"coupling '{term.coupling}' is {coupling.kind}")
+    if term.source is not None:
+        _expect_field(shapes[term.source], there)
+
+
+def _local(op: Local, shapes: Shapes, forest: Forest) -> Shape:
+    """Likelihoods become fields and back at the border; between them all is fields."""
+    block, name = block_of(forest, op.block), op.function.name
+    of_prior = name in ("prior_mean", "prior_variance")
+    expect(len(op.sources) == 1 + of_prior, f"{name} reads {1 + of_prior} value(s)")
+    expect(of_prior == (op.key is not None), f"{name}: a key is for functions of a prior")
+    for value in op.sources:
+        if name == "log_odds":
+            _expect_node(shapes[value], op.block, forest)
+        else:
+            _expect_field(shapes[value], op.block)
+    if name in ("log_odds", "spin_logs"):
+        expect(block.states == 2, f"{name} needs two states, '{op.block}' has {block.states}")
+    return _node(block) if name == "spin_logs" else _field(block)
+
+
+def _expect_field(shape: Shape, block: str) -> None:
+    if shape.kind != "field" or shape.block != block:
+        raise Illegal(f"expected a field of '{block}', got {_said(shape)}")
 
 
 def _choice(op: Choose, shapes: Shapes, schedule: Schedule) -> Shape:
@@ -174,14 +249,21 @@ def _result(op: Readout, shapes: Shapes, forest: Forest) -> Shape:
     """Shape of a readout, after checking its sources."""
     found = [shapes[value] for value in op.sources]
     match op.kind:
-        case "posterior" | "mean" | "unary_counts":
+        case "posterior" | "mean" | "variance" | "unary_counts":
             block = block_of(forest, op.block)
             expect(len(found) == 1, f"{op.kind} reads one belief, got {len(found)} sources")
-            _expect_node(found[0], op.block, forest)
-            if op.kind == "mean":
+            if op.kind == "mean" and found[0].kind == "field":
+                _expect_field(found[0], op.block)
+            else:
+                _expect_node(found[0], op.block, forest)
+            if op.kind in ("mean", "variance"):
                 return Shape("result", op.block, (block.nodes,))
             rows = block.nodes if op.kind == "posterior" else block.unary_rows
             return Shape("result", op.block, (rows, block.states), batched=op.kind == "posterior")
+        case "draw" | "code":
+            expect(len(found) == 1, f"{op.kind} reads one field, got {len(found)} sources")
+            _expect_field(found[0], op.block)
+            return Shape("result", op.block, (found[0].nodes,))
         case "log_evidence":
             _check_root_values(op, found, forest)
             return Shape("result", op.block, ())
@@ -227,6 +309,10 @@ def _node(block: Block) -> Shape:
     return Shape("node", block.name, (block.nodes, block.states))
 
 
+def _field(block: Block) -> Shape:
+    return Shape("field", block.name, (block.nodes, 1))
+
+
 def _on_edge(kind: Literal["message", "cavity"], edge: Edge, forest: Forest) -> Shape:
     """Messages and cavities have one row per child, with the states of the parent."""
     nodes, states = forest.blocks[edge.child].nodes, forest.blocks[edge.parent].states
@@ -260,30 +346,3 @@ def _expect_cavity(shape: Shape, edge: Edge, forest: Forest) -> None:
 
 def _said(shape: Shape) -> str:
     return f"a {shape.kind} of '{shape.block}' with axes {shape.axes}"
-
-
-def expect(condition: bool, fact: str) -> None:
-    """Break off with ``fact`` unless the condition holds."""
-    if not condition:
-        raise Illegal(fact)
-
-
-def refuse(schedule: Schedule, fact: str, position: int | None) -> NoReturn:
-    """Raise with the instruction and the schedule around it."""
-    where = "" if position is None else f"op {position}, {schedule.ops[position]!r}: "
-    raise ScheduleError(
-        f"check_schedule: {where}{fact}. This is a bug in ghmpp: please report it with the "
-        f"model and this schedule of '{schedule.forest.name}':\n{_listing(schedule, position)}"
-    ) from None
-
-
-def _listing(schedule: Schedule, position: int | None) -> str:
-    """The instructions, or those around ``position`` when there are many."""
-    around = 0 if position is None else position
-    start = max(0, around - CONTEXT_LINES)
-    shown = schedule.ops[start : around + CONTEXT_LINES]
-    lines = [
-        f"{'>' if index == position else ' '}{index:>6}  {op!r}"
-        for index, op in enumerate(shown, start)
-    ]
-    return "\n".join([*lines, f"outputs: {dict(list(schedule.outputs.items())[:CONTEXT_LINES])}"])

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 from ghmpp._memory import bytes_text
 from ghmpp.models.forest import Forest, VariableClass
 from ghmpp.models.rooting import shortened
-from ghmpp.schedule.cost import Cost, cost
-from ghmpp.schedule.ir import Evidence, Op, Readout, Schedule, Value, results, sources
+from ghmpp.schedule.cost import Cost, OpCost, cost, op_cost
+from ghmpp.schedule.ir import Evidence, Op, Readout, Repeat, Schedule, Value
 from ghmpp.schedule.outline import Part, Section, Span, carried, hidden_blocks, outline, skips
 from ghmpp.schedule.provenance import provenance
 from ghmpp.schedule.shapes import Shape, Shapes, value_shapes
+from ghmpp.schedule.values import results, sources
 
 TITLES: dict[Section, str] = {
     "encoder": "ENCODER (collect, leaves to root)",
@@ -97,28 +98,45 @@ class _Table:
     def lines(self) -> Iterator[str]:
         """Header, then each section under its title."""
         spans = [span for part in self.parts for span in part.spans]
-        cells = {index: self.cells(index) for span in spans for index in span.shown}
-        widths = [max(map(len, column)) for column in zip(COLUMNS, *cells.values(), strict=True)]
+        rows = {index: [*self.rows(index)] for span in spans for index in span.shown}
+        cells = (row for each in rows.values() for row in each)
+        widths = [max(map(len, column)) for column in zip(COLUMNS, *cells, strict=True)]
         yield _aligned(COLUMNS, widths)
         for part in self.parts:
-            yield TITLES[part.section]
-            yield from self.part_lines(part, cells, widths)
+            messages = bool(self.schedule.forest.edges)
+            yield TITLES[part.section] if messages else "LAYERS"
+            yield from self.part_lines(part, rows, widths)
 
     def part_lines(
-        self, part: Part, cells: dict[int, Cells], widths: Sequence[int]
+        self, part: Part, rows: dict[int, list[Cells]], widths: Sequence[int]
     ) -> Iterator[str]:
         """Rows of one section; a fold after each run that repeats."""
         for span in part.spans:
             for index in span.shown:
-                yield _aligned(cells[index], widths)
+                for cells in rows[index]:
+                    yield _aligned(cells, widths)
             if span.repeats > 1:
                 yield " " * widths[0] + "  " + self.fold(span)
 
-    def cells(self, index: int) -> Cells:
+    def rows(self, index: int) -> Iterator[Cells]:
+        """The row of an instruction; the body of a repetition follows, with its cost per round."""
+        op = self.schedule.ops[index]
+        skipped = ", ".join(self.skip_text(value) for value in self.skips.get(index, ()))
+        yield self.cells(str(index), op, self.cost.rows[index], skipped)
+        yield from self.body(op)
+
+    def body(self, op: Op, indent: str = "  ") -> Iterator[Cells]:
+        """Rows of what is inside an instruction."""
+        for each in op.body if isinstance(op, Repeat) else ():
+            row = op_cost(each, self.schedule, self.shapes)
+            number, instruction, *rest = self.cells("", each, row, "")
+            yield (number, indent + instruction, *rest)
+            yield from self.body(each, indent + "  ")
+
+    def cells(self, number: str, op: Op, row: OpCost, note: str) -> Cells:
         """One row of the table."""
-        op, row = self.schedule.ops[index], self.cost.rows[index]
         return (
-            str(index),
+            number,
             type(op).__name__,
             subject(op, self.schedule.forest),
             _values(sources(op)) or "-",
@@ -126,7 +144,7 @@ class _Table:
             shape_text(self.shapes[op.out]),
             f"{row.flops:,}",
             bytes_text(row.bytes),
-            ", ".join(self.skip_text(value) for value in self.skips.get(index, ())),
+            note,
         )
 
     def skip_text(self, value: Value) -> str:
@@ -155,7 +173,8 @@ def _header(schedule: Schedule) -> Iterator[str]:
 
 
 def _class_text(variable: VariableClass) -> str:
-    return f"{variable.name} {variable.nodes:,} x {len(variable.states):,}"
+    sort = "real" if variable.real else f"x {len(variable.states):,}"
+    return f"{variable.name} {variable.nodes:,} {sort}"
 
 
 def _totals(schedule: Schedule, total: Cost) -> Iterator[str]:
@@ -173,7 +192,10 @@ def _totals(schedule: Schedule, total: Cost) -> Iterator[str]:
         size = f"{block.nodes:,} x {block.states:,} (nodes x states)"
         scope = schedule.forest.variables[block.variable].scope
         named = f"{block.name} ({shortened(scope)})" if scope else block.name
-        yield f"treewidth  {total.treewidth}; largest block {named}, {size}"
+        if schedule.has_fields:  # couplings are no edges, and may form any graph
+            yield f"blocks     {len(schedule.forest.blocks):,}; largest {named}, {size}"
+        else:
+            yield f"treewidth  {total.treewidth}; largest block {named}, {size}"
 
 
 def _values(values: Sequence[Value]) -> str:

@@ -21,18 +21,24 @@ from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
     Value,
 )
+from ghmpp.schedule.values import results
 
 NODE_DECADES = {"float32": 37.0, "float64": 307.0}
 EDGE_DECADES = {"float32": 27.0, "float64": 290.0}
@@ -134,7 +140,7 @@ class Spans:
         """How far every value may fall, whatever the evidence."""
         falls: dict[Value, Fall] = {}
         for op in schedule.ops:
-            falls[op.out] = self._fall(op, falls)
+            falls |= dict.fromkeys(results(op), self._fall(op, falls))
         return falls
 
     def _fall(self, op: Op, falls: Mapping[Value, Fall]) -> Fall:
@@ -166,7 +172,7 @@ class Spans:
                 edges = self.forest.edges
                 further = self._edge(edges[child]) if child in edges else 0.0
                 return Fall.evenly(falls[below].largest + further)
-            case Readout():
+            case Readout() | Couple() | Local() | Gate() | Noise() | Repeat():
                 return Fall(0.0, math.inf)
             case _:
                 assert_never(op)

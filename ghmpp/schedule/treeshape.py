@@ -191,7 +191,8 @@ def _class_depths(forest: Forest, items: Sequence[Item]) -> dict[str, int]:
 
 def _label(forest: Forest, variable: str) -> str:
     found = forest.variables[variable]
-    return f"{variable}  {found.nodes:,} {TIMES} {len(found.states):,}"
+    each = "real" if found.real else f"{TIMES} {len(found.states):,}"
+    return f"{variable}  {found.nodes:,} {each}"
 
 
 def _paint_edges(sheet: Sheet, tree: _Tree, at: Mapping[Node, Point]) -> None:

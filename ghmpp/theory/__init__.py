@@ -14,6 +14,22 @@ Examples
 from ghmpp.theory import paper
 from ghmpp.theory.broadcast import broadcast_threshold, kesten_stigum
 from ghmpp.theory.correlations import token_correlation
+from ghmpp.theory.curie_weiss import (
+    curie_weiss_mean_field,
+    curie_weiss_means,
+    curie_weiss_samples,
+)
+from ghmpp.theory.encoder_law import encoder_law
 from ghmpp.theory.mean_field import MeanField
 
-__all__ = ["MeanField", "broadcast_threshold", "kesten_stigum", "paper", "token_correlation"]
+__all__ = [
+    "MeanField",
+    "broadcast_threshold",
+    "curie_weiss_mean_field",
+    "curie_weiss_means",
+    "curie_weiss_samples",
+    "encoder_law",
+    "kesten_stigum",
+    "paper",
+    "token_correlation",
+]

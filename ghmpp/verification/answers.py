@@ -15,7 +15,7 @@ class Answer:
     """Results of one engine; what an engine cannot give is None or absent.
 
     All arrays are in the user's order of the nodes. A row whose evidence is impossible has
-    ``log_evidence`` -inf and posteriors, means and edges equal to 0.
+    ``log_evidence`` -inf and posteriors, means, variances and edges equal to 0.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class Answer:
         By class, shape (batch, nodes, states), linear.
     means
         Posterior means of the state values by class (those with values), shape (batch, nodes).
+    variances
+        Posterior variances of the same, in the same shape.
     edges
         Joint posteriors of a node and its parent, by class of the child, shape
         (batch, nodes with a parent, parent states, states), linear.
@@ -48,6 +50,7 @@ class Answer:
     log_partition: float | None = None
     posteriors: Mapping[str, AnyArray] = field(default_factory=dict)
     means: Mapping[str, AnyArray] = field(default_factory=dict)
+    variances: Mapping[str, AnyArray] = field(default_factory=dict)
     edges: Mapping[str, AnyArray] = field(default_factory=dict)
     counts: Mapping[str, AnyArray] = field(default_factory=dict)
     best: FloatArray | None = None
@@ -79,6 +82,7 @@ class Deviation:
 _AXES: Mapping[str, tuple[str, ...]] = {
     "posterior": ("row", "node", "state"),
     "mean": ("row", "node"),
+    "variance": ("row", "node"),
     "sum": ("row", "node"),
     "edge": ("row", "node", "parent state", "state"),
     "counts": ("table", "parent state", "state"),
@@ -127,8 +131,8 @@ def compare(
     found
         The answer under test, about all rows.
     expected
-        The answer of an oracle. Posteriors, means and edges are compared in the rows whose
-        evidence is possible according to it.
+        The answer of an oracle. Posteriors, means, variances and edges are compared in the rows
+        whose evidence is possible according to it.
     labels
         Names of the rows; None = their numbers.
 
@@ -151,6 +155,7 @@ def compare(
     for quantity, ours, truth in (
         ("posterior", found.posteriors, expected.posteriors),
         ("mean", found.means, expected.means),
+        ("variance", found.variances, expected.variances),
         ("edge", found.edges, expected.edges),
     ):
         each = [
@@ -193,6 +198,7 @@ def join(answers: Sequence[Answer]) -> Answer:
         log_partition=answers[0].log_partition,
         posteriors=stacked([each.posteriors for each in answers]),
         means=stacked([each.means for each in answers]),
+        variances=stacked([each.variances for each in answers]),
         edges=stacked([each.edges for each in answers]),
         counts={key: np.sum([each[key] for each in counts], axis=0) for key in shared(counts)},
         best=joined([each.best for each in answers]),

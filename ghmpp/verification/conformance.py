@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from ghmpp.compiler import Program
 from ghmpp.errors import ConversionError
 from ghmpp.verification.answers import Deviation
-from ghmpp.verification.laws import LAWS, NEED_EVIDENCE, Bench
+from ghmpp.verification.laws import (
+    LAWS,
+    NEED_EVIDENCE,
+    OF_CLASSES,
+    OF_MESSAGES,
+    OF_STATES,
+    Bench,
+)
 from ghmpp.verification.report import TOLERANCES, Check, Report, Skipped
+
+if TYPE_CHECKING:
+    from ghmpp.backends.network import Network
 
 
 def conformance(network: object, *, rows: int = 4, seed: int = 0) -> Report:
@@ -53,8 +64,9 @@ def conformance(network: object, *, rows: int = 4, seed: int = 0) -> Report:
     checks: list[Check] = []
     skipped: list[Skipped] = []
     for name, law in LAWS.items():
-        if name in NEED_EVIDENCE and not subject.given:
-            skipped.append(Skipped(name, "the network is given nothing."))
+        reason = _why_not(name, subject)
+        if reason:
+            skipped.append(Skipped(name, reason))
             continue
         start = perf_counter()
         found = _worst(law(bench))
@@ -68,6 +80,20 @@ def conformance(network: object, *, rows: int = 4, seed: int = 0) -> Report:
         if not found:
             skipped.append(Skipped(name, "none of the network's results is of a fitting kind."))
     return Report(f"{bench.subject.title}: laws", tuple(checks), tuple(skipped))
+
+
+def _why_not(law: str, network: Network) -> str:
+    """Why a law does not apply; empty if it does."""
+    forest = network.schedule.forest
+    if law in NEED_EVIDENCE and not network.given:
+        return "the network is given nothing."
+    if law in OF_STATES and forest.gaussian:
+        return "is a law of states, and there are real variables."
+    if law in OF_MESSAGES and network.fields is not None:
+        return "is a law of messages, and this network iterates."
+    if law in OF_CLASSES and forest.grouping is not None:
+        return "is a law of declared classes, and these were found."
+    return ""
 
 
 def _worst(found: Iterator[Deviation]) -> list[Deviation]:

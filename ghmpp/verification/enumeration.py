@@ -13,7 +13,15 @@ from ghmpp.errors import ResourceError
 from ghmpp.models.forest import Forest
 from ghmpp.verification.answers import Answer
 from ghmpp.verification.recursion import log_sums, logarithms, require_mass
-from ghmpp.verification.unroll import Node, by_class, fractions, means, node_evidence, unroll
+from ghmpp.verification.unroll import (
+    Node,
+    by_class,
+    fractions,
+    means,
+    node_evidence,
+    unroll,
+    variances,
+)
 
 
 def configurations(forest: Forest) -> int:
@@ -80,6 +88,7 @@ def enumeration(
         log_partition=log_partition,
         posteriors=posteriors,
         means=means(forest, posteriors),
+        variances=variances(forest, posteriors),
         edges=by_class(nodes, pairs),
         best=best,
         choice=by_class(nodes, dict(enumerate(choice.T))),
@@ -145,6 +154,7 @@ def exact_enumeration(
         log_partition=log_partition,
         posteriors=posteriors,
         means=means(forest, posteriors),
+        variances=variances(forest, posteriors),
         edges=by_class(nodes, pairs),
         mass=masses,
     )

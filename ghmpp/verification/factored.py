@@ -43,9 +43,10 @@ class Joint:
 
     @classmethod
     def of(cls, model: Model) -> Joint | None:
-        """The junction tree of a model; None for other models."""
-        scopes = {name: each.scope for name, each in model.declarations.items() if each.scope}
-        if not scopes:
+        """The junction tree of a model with a class per variable; None for other models."""
+        declarations = model.declarations
+        scopes = {name: each.scope for name, each in declarations.items() if each.scope}
+        if not scopes or any(each.member for each in declarations.values()):
             return None
         blocks = model.forest().blocks.values()
         unary = {block.variable: block.unary for block in blocks if block.unary is not None}

@@ -19,7 +19,7 @@ from ghmpp._arrays import FloatArray
 from ghmpp.models.forest import Forest
 from ghmpp.verification.answers import Answer
 from ghmpp.verification.recursion import require_mass
-from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll
+from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll, variances
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,6 +85,7 @@ def gradient(forest: Forest, log_likelihoods: Mapping[str, FloatArray] | None = 
         log_partition=log_partition,
         posteriors=posteriors,
         means=means(forest, posteriors),
+        variances=variances(forest, posteriors),
         counts=counts,
     )
 

@@ -20,6 +20,8 @@ from ghmpp.models.observations import LogLikelihoods
 from ghmpp.schedule.build import LOG_EVIDENCE
 from ghmpp.verification.answers import Answer, Deviation, compare, deviation, join
 from ghmpp.verification.drawn import draw_evidence
+from ghmpp.verification.fields import draw_field_evidence, silenced
+from ghmpp.verification.gaussian import as_observed, draw_gaussian_evidence
 from ghmpp.verification.recursion import log_recursion
 from ghmpp.verification.relabel import reverse_siblings, reverse_states
 from ghmpp.verification.subjects import (
@@ -44,17 +46,30 @@ class Bench:
 
     @classmethod
     def of(cls, network: Network, rows: int, seed: int) -> Bench:
-        """Draw evidence and ask a copy of the network."""
-        network = deepcopy(network)
+        """Draw evidence and ask a copy of the network, without noise."""
+        network = silenced(deepcopy(network))
         subject = read_subject(network)
-        drawn = draw_evidence(subject.forest, rows, seed, given=network.given)
+        if subject.forest.gaussian:
+            drawn = draw_gaussian_evidence(subject.forest, network.given, rows, seed)
+        elif network.fields is None:
+            drawn = draw_evidence(subject.forest, rows, seed, given=network.given)
+        else:
+            drawn = draw_field_evidence(subject.forest, network.given, rows, seed)
         batches = {kind: subject.read(evidence) for kind, evidence in drawn.items()}
         answers = {kind: subject.ask(asked) for kind, asked in batches.items()}
         return cls(network, subject, batches, answers)
 
     def read(self, logs: Mapping[str, FloatArray]) -> Asked:
-        """Log-likelihoods as evidence."""
-        return self.subject.read({name: LogLikelihoods(each) for name, each in logs.items()})
+        """Log-likelihoods as evidence; of real classes the numbers."""
+        variables = self.subject.forest.variables
+        channels = {item.variable: item.channel for item in self.network.given}
+
+        def seen(name: str, each: FloatArray) -> object:
+            if not variables[name].real:
+                return LogLikelihoods(each)
+            return each[..., 0] if each.shape[-1] == 1 else as_observed(each, channels[name])
+
+        return self.subject.read({name: seen(name, each) for name, each in logs.items()})
 
     def same(self, network: Network) -> Iterator[Deviation]:
         """Compare another network's answers to all batches with this one's."""
@@ -187,6 +202,7 @@ def _impossible(bench: Bench) -> Iterator[Deviation]:
     expected = Answer(
         posteriors=cleared(answer.posteriors),
         means=cleared(answer.means),
+        variances=cleared(answer.variances),
         edges=cleared(answer.edges),
     )
     found = bench.subject.ask(bench.read(logs))
@@ -256,6 +272,20 @@ NEED_EVIDENCE = (
     "impossible evidence",
     "gradient of log evidence",
 )
+
+
+OF_CLASSES = ("states reversed", "siblings reversed")
+OF_MESSAGES = (
+    "missing is uninformative",
+    "missing is marginal",
+    "impossible evidence",
+    "states reversed",
+    "siblings reversed",
+    "gradient of log evidence",
+)
+
+
+OF_STATES = tuple(name for name in OF_MESSAGES if name != "siblings reversed")
 
 
 def _labels(kind: str, asked: Asked) -> list[str]:

@@ -26,7 +26,7 @@ from ghmpp.verification.answers import Answer
 from ghmpp.verification.factored import Joint
 from ghmpp.verification.pgmpy_scaling import require_span, scale
 from ghmpp.verification.recursion import log_recursion
-from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll
+from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll, variances
 
 LIMIT = 60
 LOOPY_LIMIT = 10
@@ -286,6 +286,7 @@ def _answer(
         log_evidence=log_evidence,
         posteriors=posteriors,
         means=means(forest, posteriors),
+        variances=variances(forest, posteriors),
         edges=by_class(nodes, pairs),
         rows=rows,
     )

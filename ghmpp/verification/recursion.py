@@ -16,7 +16,7 @@ from ghmpp._arrays import AnyArray, FloatArray, IntArray
 from ghmpp.errors import ModelError
 from ghmpp.models.forest import Forest
 from ghmpp.verification.answers import Answer
-from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll
+from ghmpp.verification.unroll import Node, by_class, means, node_evidence, unroll, variances
 
 
 def log_recursion(
@@ -81,6 +81,7 @@ def log_recursion(
         log_partition=log_partition,
         posteriors=posteriors,
         means=means(forest, posteriors),
+        variances=variances(forest, posteriors),
         edges=by_class(nodes, pairs),
         best=best,
         choice=by_class(nodes, _backtrack(nodes, best_below)),

@@ -57,6 +57,9 @@ def reverse_siblings(forest: Forest) -> Forest:
             if unary is not None and rows > 1:
                 data[f"{unary} of {name}"] = forest.data[unary][source[:rows] % rows]
                 blocks[block] = replace(blocks[block], unary=f"{unary} of {name}")
+    used = {edge.key for edge in edges.values()} | {edge.parents for edge in edges.values()}
+    used |= {block.unary for block in blocks.values()}
+    data = {key: stack for key, stack in data.items() if key in used}
     return replace(
         forest,
         variables=variables,

@@ -16,6 +16,7 @@ from ghmpp.errors import ConversionError, EvidenceError
 from ghmpp.inference.queries import Inference
 from ghmpp.models.channels import Given
 from ghmpp.models.convert import as_model
+from ghmpp.models.declared import FieldModel
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.forest import Forest
 from ghmpp.models.model import Model
@@ -71,6 +72,8 @@ class Subject:
         Largest deviation that passes, by what it has proved of itself; None = by its precision.
     states_only
         Whether it reads observed states only.
+    network
+        A network of fields, which is compared with the definition of its instructions.
     """
 
     title: str
@@ -83,6 +86,7 @@ class Subject:
     joint: Joint | None = None
     limit: float | None = None
     states_only: bool = False
+    network: Network | None = None
 
     def read(self, evidence: object) -> Asked:
         """Check a batch of evidence.
@@ -118,9 +122,8 @@ def read_subject(thing: object) -> Subject:
     from ghmpp.backends.network import Network
 
     if isinstance(thing, Program):
-        return replace(
-            _network(thing.network()), title=repr(thing), word="program", model=thing.model
-        )
+        model = thing.declared if isinstance(thing.declared, Model) else None
+        return replace(_network(thing.network()), title=repr(thing), word="program", model=model)
     if isinstance(thing, Network):
         return _network(thing)
     if isinstance(thing, Inference):
@@ -128,6 +131,8 @@ def read_subject(thing: object) -> Subject:
     try:
         model = as_model(thing)
     except ConversionError as error:
+        if isinstance(thing, FieldModel):
+            return read_subject(compile(thing, *thing.question()))
         raise ConversionError(f"verify: no program, network or engine, and {error}") from error
     return _engine(Inference(model), word="model")
 
@@ -190,6 +195,8 @@ def edge_classes(forest: Forest, batch: int) -> dict[str, str]:
     found: dict[str, str] = {}
     for edge in forest.edges.values():
         parent, child = forest.blocks[edge.parent], forest.blocks[edge.child]
+        if any(forest.variables[end.variable].apart for end in (parent, child)):
+            continue
         nodes = forest.variables[child.variable].nodes
         if batch * nodes * parent.states * child.states <= EDGE_ENTRIES:
             found[child.variable] = parent.variable
@@ -217,12 +224,12 @@ def _network(network: Network) -> Subject:
     from ghmpp.backends.families.message import reads_symbols
     from ghmpp.backends.prepare import PRECISIONS
 
-    if network.family == "trainable":
+    if network.family == "trainable" and network.fields is None:
         raise ConversionError(
             "verify: the weights of a trainable network are its own and need not agree with any "
             "engine; verify the program that it came from, or measure its risk."
         )
-    forest = network.forest
+    forest = network.forest if network.fields is None else network.current_forest()
     given = ", ".join(item.variable for item in network.given) or "nothing"
     precision = PRECISIONS[network.dtype]
     title = f"network of {forest.name!r} given {given}, {forest.nodes:,} variables, {precision}"
@@ -241,6 +248,7 @@ def _network(network: Network) -> Subject:
         partial(_ask_network, network),
         limit=limit,
         states_only=reads_symbols(network.collect),
+        network=None if network.fields is None else network,
     )
 
 
@@ -249,19 +257,31 @@ def _ask_network(network: Network, asked: Asked) -> Answer:
     results = network(*network_inputs(network, asked))
     outputs = results if isinstance(results, tuple) else (results,)
     variables = network.variables
-    kinds: dict[str, dict[str, AnyArray]] = {"posterior": {}, "mean": {}, "edge": {}}
-    log_evidence: FloatArray | None = None
+    found: dict[tuple[str, str], AnyArray] = {}
     for (kind, name), output in zip(network.answers, outputs, strict=True):
-        array = _array(output)
+        single = name in variables and variables[name].nodes == 1
+        found[kind, name] = _array(output)[:, None] if single else _array(output)
+    return answer_of(found)
+
+
+def answer_of(found: Mapping[tuple[str, str], AnyArray]) -> Answer:
+    """Results by kind and class, (batch, nodes, ...), sorted by kind; draws and codes as means."""
+    kinds: dict[str, dict[str, AnyArray]] = {
+        kind: {} for kind in ("posterior", "mean", "variance", "edge")
+    }
+    log_evidence: FloatArray | None = None
+    for (kind, name), array in found.items():
         if kind == "log_evidence":
             log_evidence = array
+        elif kind in ("draw", "code"):
+            kinds["mean"][f"{kind} of {name}"] = array
         else:
-            single = variables[name].nodes == 1
-            kinds[kind][name] = array[:, None] if single else array
+            kinds[kind][name] = array
     return Answer(
         log_evidence=log_evidence,
         posteriors=kinds["posterior"],
         means=kinds["mean"],
+        variances=kinds["variance"],
         edges=kinds["edge"],
     )
 
@@ -277,11 +297,16 @@ def network_inputs(network: Network, asked: Asked) -> list[Tensor]:
     inputs: list[Tensor] = []
     for item in network.given:
         variable = network.variables[item.variable]
-        missing = np.full((asked.batch, variable.nodes), -1)
-        seen = asked.observations.get(item.variable, Observation("states", missing))
-        direct = (seen.kind == "states" and item.channel is None) or (
-            seen.kind == "values" and item.channel == seen.channel
-        )
+        nothing = Observation("states", np.full((asked.batch, variable.nodes), -1))
+        if variable.real:
+            gone = np.full((asked.batch, variable.nodes), np.nan)
+            nothing = Observation("values", gone, item.channel)
+        seen = asked.observations.get(item.variable, nothing)
+        direct = {
+            "states": item.channel is None,
+            "values": item.channel == seen.channel,
+            "numbers": True,
+        }.get(seen.kind, False)
         array = seen.array if direct else np.exp(seen.log_likelihood(variable))
         inputs.append(torch.as_tensor(array))
     return inputs

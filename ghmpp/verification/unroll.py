@@ -93,7 +93,8 @@ def unroll(forest: Forest) -> tuple[Node, ...]:
 def by_class(nodes: Sequence[Node], results: Mapping[int, AnyArray]) -> dict[str, AnyArray]:
     """Results by index of the node, each (batch, ...), as (batch, nodes, ...) per class.
 
-    The nodes of a class that have a result come in the user's order.
+    The nodes of a class that have a result come in the user's order. Classes whose nodes have
+    results of different shapes (joints with parents of different kinds) are left out.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for index in results:
@@ -101,6 +102,7 @@ def by_class(nodes: Sequence[Node], results: Mapping[int, AnyArray]) -> dict[str
     return {
         name: np.stack([results[index] for _, index in sorted(places)], axis=1)
         for name, places in found.items()
+        if len({results[index].shape for _, index in places}) == 1
     }
 
 
@@ -112,6 +114,17 @@ def means(forest: Forest, posteriors: Mapping[str, AnyArray]) -> dict[str, AnyAr
         if values is not None:
             values = fractions(values) if array.dtype == object else values
             found[name] = (array * values).sum(axis=-1)
+    return found
+
+
+def variances(forest: Forest, posteriors: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """Posterior variances of the classes with values, shape (batch, nodes); exact stays exact."""
+    found: dict[str, AnyArray] = {}
+    for name, mean in means(forest, posteriors).items():
+        array = posteriors[name]
+        values: AnyArray = np.asarray(forest.variables[name].values)
+        values = fractions(values) if array.dtype == object else values
+        found[name] = (array * (values - mean[..., None]) ** 2).sum(axis=-1)
     return found
 
 

@@ -12,7 +12,9 @@ from ghmpp._arrays import FloatArray
 from ghmpp.errors import ConversionError, MissingDependencyError, QueryError, ResourceError
 from ghmpp.verification.answers import Answer, compare, join
 from ghmpp.verification.drawn import draw_evidence
-from ghmpp.verification.engines import ENGINES
+from ghmpp.verification.engines import ENGINES, Engine
+from ghmpp.verification.fields import FIELD_ENGINES, draw_field_evidence, silenced
+from ghmpp.verification.gaussian import GAUSSIAN_ENGINES, draw_gaussian_evidence
 from ghmpp.verification.report import TOLERANCES, Check, Report, Skipped
 from ghmpp.verification.subjects import Subject, read_subject
 
@@ -34,7 +36,9 @@ def verify(
         A model, networkx graph or discrete pgmpy model (then :class:`Inference` on it is
         verified: posteriors, log evidence, edges, counts, means, most probable configuration);
         an :class:`Inference`; a compiled program or network (then its outputs, for the
-        potentials that it holds).
+        potentials that it holds), with real variables against one joint normal distribution.
+        Networks of fields are compared with the definition of their
+        instructions, noise left out, and within what their certificate allows.
     evidence
         Evidence as for :meth:`Inference.posteriors`. None draws ``rows`` rows each of hard,
         partial, soft and noisy evidence from the model, so that it is possible.
@@ -68,13 +72,21 @@ def verify(
     >>> verify(model, engines=["enumeration", "gradient"]).passed
     True
     """
-    chosen = _choose(engines)
+    _require_known(engines)
     if rows < 1:
         raise QueryError(f"verify: rows must be at least 1, got {rows}.")
     target = read_subject(subject)
+    if target.network is not None:
+        target = read_subject(silenced(target.network))
+    known = _engines(target)
+    chosen = tuple(known) if engines is None else tuple(engines)
     arguments = f"rows={rows}, seed={seed}" if evidence is None else "evidence"
     drawn = {"": evidence}
-    if evidence is None:
+    if evidence is None and target.network is not None:
+        drawn = {**draw_field_evidence(target.forest, target.given or (), rows, seed)}
+    elif evidence is None and target.forest.gaussian:
+        drawn = {**draw_gaussian_evidence(target.forest, target.given or (), rows, seed)}
+    elif evidence is None:
         kinds = draw_evidence(target.forest, rows, seed, given=target.given)
         hard = ("none", "hard", "partial")
         drawn = {k: each for k, each in kinds.items() if k in hard or not target.states_only}
@@ -91,7 +103,7 @@ def verify(
     for name in chosen:
         start = perf_counter()
         try:
-            expected = ENGINES[name](target, asked.logs)
+            expected = _engine(name, known)(target, asked.logs)
         except (ConversionError, MissingDependencyError, ResourceError) as reason:
             skipped.append(Skipped(name, str(reason)))
             continue
@@ -113,22 +125,44 @@ class _Asked:
     labels: list[str]
 
 
-def _choose(engines: Sequence[str] | None) -> tuple[str, ...]:
-    """The engines that are asked for."""
-    unknown = [name for name in engines or () if name not in ENGINES]
+def _require_known(engines: Sequence[str] | None) -> None:
+    """Refuse engines that do not exist."""
+    names = (*ENGINES, *FIELD_ENGINES, *GAUSSIAN_ENGINES)
+    unknown = [name for name in engines or () if name not in names]
     if unknown:
-        raise QueryError(f"verify: unknown engine {unknown[0]!r}; known: {', '.join(ENGINES)}.")
-    return tuple(ENGINES) if engines is None else tuple(engines)
+        raise QueryError(f"verify: unknown engine {unknown[0]!r}; known: {', '.join(names)}.")
+
+
+def _engines(target: Subject) -> Mapping[str, Engine]:
+    """The engines for a kind of subject."""
+    if target.network is not None:
+        return FIELD_ENGINES
+    return GAUSSIAN_ENGINES if target.forest.gaussian else ENGINES
+
+
+def _engine(name: str, known: Mapping[str, Engine]) -> Engine:
+    """The engine of this name.
+
+    Raises
+    ------
+    ConversionError
+        If it is for another kind of subject.
+    """
+    if name not in known:
+        kind = "networks of fields" if name in FIELD_ENGINES else "models and their messages"
+        kind = "real variables" if name in GAUSSIAN_ENGINES else kind
+        raise ConversionError(f"is for {kind}.")
+    return known[name]
 
 
 def _ask(target: Subject, evidence: Mapping[str, object]) -> _Asked:
     """Ask the subject batch by batch."""
     batches = {kind: target.read(each) for kind, each in evidence.items()}
-    variables = target.forest.variables
+    variables, entries = target.forest.variables, target.forest.observed_entries
     logs = {
         name: np.concatenate(
             [
-                each.logs.get(name, np.zeros((each.batch, known.nodes, len(known.states))))
+                each.logs.get(name, np.zeros((each.batch, known.nodes, entries(name))))
                 for each in batches.values()
             ]
         )

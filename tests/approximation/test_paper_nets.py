@@ -134,6 +134,7 @@ def test_lemma_9_error_is_at_most_delta_and_has_one_sign(delta, bound):
     assert len(net.units().weights) + 2 <= max(units, 3)
 
 
+@pytest.mark.slow
 @given(delta=DELTAS, bound=st.sampled_from([1.5, 9.0, 40.0]))
 def test_lemma_9_constants(delta, bound):
     net, _ = lemma_9(bound, delta)

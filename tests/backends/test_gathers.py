@@ -14,10 +14,10 @@ from torch import Tensor
 import ghmpp as gh
 from ghmpp.backends import chunk, gathers, plan
 from ghmpp.backends.network import Network
-from ghmpp.compiler import schedule_for
 from ghmpp.models.evidence import read_evidence
 from ghmpp.models.model import Model
 from ghmpp.schedule.ir import Schedule
+from ghmpp.schedule.plan import schedule_for
 from tests.tolerances import EXACT
 
 Results = dict[tuple[str, str], Tensor]

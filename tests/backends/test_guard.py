@@ -58,6 +58,7 @@ def contradictions(kind: str, leaves: int) -> tuple[object, FloatArray]:
     return (2.0**powers if kind == "ratios" else LogLikelihoods(logs)), logs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("kind", ["states", "far", "ratios", "log ratios"])
 @pytest.mark.parametrize("name", TREES)

@@ -35,7 +35,7 @@ VALUES = Observation("values", torch.tensor([[0.5], [np.nan]]), Gaussian(2.0))
 
 def test_observations_of_one_kind_stay_of_that_kind():
     ((_, found),) = gather({"c": STATES, "a": STATES}, FOREST).items()
-    place = {name: FOREST.grouping.members[name][1] for name in "abc"}
+    place = {name: FOREST.grouping.members[name][0][1] for name in "abc"}
 
     assert found.kind == "states"
     assert found.array[:, [place[name] for name in "abc"]].tolist() == [[2, -1, 2], [-1, -1, -1]]
@@ -50,7 +50,7 @@ def test_narrow_and_wide_integers_meet():
 
 def test_different_kinds_meet_as_log_likelihoods():
     ((_, found),) = gather({"a": STATES, "b": VALUES}, FOREST).items()
-    place = {name: FOREST.grouping.members[name][1] for name in "abc"}
+    place = {name: FOREST.grouping.members[name][0][1] for name in "abc"}
 
     assert found.kind == "log_likelihood"
     assert found.array[0, place["a"]].tolist() == [-np.inf, -np.inf, 0.0]

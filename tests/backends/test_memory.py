@@ -95,6 +95,7 @@ def peak_bytes(network: Network, x: torch.Tensor) -> int:
     return live.peak - result.untyped_storage().nbytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("job", ["mean", "posterior", "root"])
 def test_memory_is_at_most_six_times_the_leaves_of_a_chunk_whatever_the_batch(job, dtype):
@@ -190,12 +191,18 @@ print(beyond / (LEAVES * STATES * net.rows_per_chunk() * 4))
 @pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others allocate differently")
 def test_resident_memory_stays_within_six_blocks_of_leaves():
-    done = subprocess.run(
-        [sys.executable, "-c", RESIDENT],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
+    """The middle of three runs, because where the heap begins changes it by a third of a block."""
+    found = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", RESIDENT],
+                capture_output=True,
+                text=True,
+                check=True,
+                cwd=Path(__file__).parents[2],
+            ).stdout
+        )
+        for _ in range(3)
+    ]
 
-    assert 3 < float(done.stdout) < 6
+    assert 3 < sorted(found)[1] < 6

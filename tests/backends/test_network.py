@@ -12,10 +12,10 @@ from torch import Tensor
 
 import ghmpp as gh
 from ghmpp.backends.network import Network
-from ghmpp.compiler import schedule_for
 from ghmpp.errors import EvidenceError, ModelError, QueryError, ResourceError
 from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
+from ghmpp.schedule.plan import schedule_for
 from tests.tolerances import EXACT, SINGLE
 
 BETA = sp.Symbol("beta", positive=True)

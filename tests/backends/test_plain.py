@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 import ghmpp as gh
 from ghmpp.backends.network import Network
 from ghmpp.backends.plain.network import PlainNetwork
-from ghmpp.compiler import schedule_for
 from ghmpp.errors import QueryError
 from ghmpp.models.assembly import model_of
 from ghmpp.models.channels import Channel, Gaussian, Given, Localization
 from ghmpp.models.model import Model
+from ghmpp.schedule.plan import schedule_for
 from tests.strategies import factor_graphs, models
 from tests.tolerances import EXACT, EXPORTED_SINGLE
 

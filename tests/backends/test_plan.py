@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ghmpp.backends.plan import make_plan
-from ghmpp.compiler import schedule_for
-from ghmpp.schedule.ir import Choose, Schedule, Unary, results, sources
+from ghmpp.schedule.ir import Choose, Schedule, Unary
+from ghmpp.schedule.plan import schedule_for
+from ghmpp.schedule.values import results, sources
 from tests.strategies import models
 
 

@@ -88,6 +88,7 @@ def chosen_masses(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algebra", [Exact("max"), LogFloat("max")], ids=["exact", "floats"])
 def test_argmax_choices_have_the_largest_mass(forest, leaves, truth, algebra):
     wanted = [("choice", name) for name in forest.blocks]
@@ -197,6 +198,7 @@ def test_possible_evidence_is_located_nowhere(forest):
 # Long chains
 
 
+@pytest.mark.slow
 def test_long_chains_neither_recurse_nor_underflow():
     length = 10_000
     forest = chain(length, 2)

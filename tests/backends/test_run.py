@@ -16,10 +16,10 @@ from ghmpp.backends.chunk import Chunks
 from ghmpp.backends.leaves import in_tree_order
 from ghmpp.backends.network import Network
 from ghmpp.backends.results import Gathered
-from ghmpp.compiler import schedule_for
 from ghmpp.models.forest import Forest
 from ghmpp.models.model import Model
 from ghmpp.models.observations import Observation
+from ghmpp.schedule.plan import schedule_for
 from tests.strategies import Evidence, evidence, models
 from tests.tolerances import ENUMERATION
 

@@ -15,6 +15,12 @@ from ghmpp.errors import VerificationError
 from ghmpp.models.factors import Factor, Factors, Node
 
 SPECS = sorted((Path(__file__).parents[2] / "tutorials" / "specs").glob("*.py"))
+DECLARED = {
+    "gaussian_tree": "GaussianGHM",
+    "ising_grid": "PairwiseSpins",
+    "latent_curve": "LatentGaussian",
+    "sparse_layers": "LinearHierarchy",
+}
 
 WEATHER = """
 import ghmpp as gh
@@ -59,7 +65,11 @@ class TestShow:
     @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
     def test_every_spec_of_the_tutorials_shows(self, path, capsys):
         assert main(["show", str(path)]) == 0
-        assert capsys.readouterr().out.startswith("Model ")
+        kind, out = "Model", capsys.readouterr().out
+        if path.stem in DECLARED:
+            kind = DECLARED[path.stem]
+            assert "question: " in out
+        assert out.startswith(f"{kind} ")
 
     def test_settings_reach_the_spec(self, spec, capsys):
         main(["show", spec, "--set", "days=7", "--set", "free=True"])
@@ -287,3 +297,38 @@ class TestSpecArgument:
     def test_setting_needs_name_and_value(self, spec, setting, capsys):
         assert main(["show", spec, "--set", setting]) == 2
         assert f"expected NAME=VALUE such as beta=0.7, got '{setting}'" in capsys.readouterr().err
+
+
+class TestDeclarations:
+    """Specs that declare no hierarchical model."""
+
+    SPEC = str(Path(__file__).parents[2] / "tutorials" / "specs" / "ising_grid.py")
+    MEAN = ("--query", "mean(x)")
+
+    def test_declarations_have_plans(self, capsys):
+        assert main(["show", self.SPEC, *self.MEAN, "--engine", "tap(steps=3)"]) == 0
+        assert "2 rounds" in capsys.readouterr().out  # the last step is the read-out
+
+    def test_declarations_have_no_diagram_of_their_own(self, capsys):
+        assert main(["show", self.SPEC, "--mermaid"]) == 2
+        assert "pass --query" in capsys.readouterr().err
+
+    def test_programs_are_verified(self, capsys):
+        asked = ["verify", self.SPEC, *self.MEAN, "--engine", "loopy(steps=3)", "--rows", "1"]
+        assert main(asked) == 0
+        assert "reference" in capsys.readouterr().out
+
+    def test_what_is_not_guaranteed_is_said_without_code(self, capsys):
+        strong = ["compile", self.SPEC, "--set", "strength=3", *self.MEAN, "--engine", "naive"]
+        assert main(strong) == 0
+        said = capsys.readouterr().err
+        assert said.startswith("ghmpp: warning: ")
+        assert "warn(" not in said
+
+    @pytest.mark.parametrize(
+        ("engine", "message"),
+        [("magic", "known: exact"), ("tap(speed=3)", "not understood"), ("tap(steps=", "unknown")],
+    )
+    def test_wrong_engines_are_refused(self, engine, message, capsys):
+        assert main(["compile", self.SPEC, *self.MEAN, "--engine", engine]) == 2
+        assert message in capsys.readouterr().err

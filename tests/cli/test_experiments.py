@@ -32,6 +32,7 @@ def read(folder, name):
     return json.loads((folder / name).read_text())
 
 
+@pytest.mark.slow
 def test_train_leaves_a_run_that_says_what_it_was(spec, tmp_path, capsys):
     run = tmp_path / "run"
     options = ["--set", "flip=0.2", "--steps", "20", "--seed", "5", "-o", str(run), "--export"]
@@ -58,6 +59,7 @@ def network_program(flip):
     return gh.compile(model, gh.mean("x2"), gh.noisy("x2", sigma=1.0))
 
 
+@pytest.mark.slow
 def test_train_goes_on_with_more_steps_at_a_constant_rate(spec, tmp_path, capsys):
     once, twice = tmp_path / "once", tmp_path / "twice"
     constant = [spec, *TRAIN, "--schedule", "constant", "--rate", "0.01"]
@@ -71,6 +73,7 @@ def test_train_goes_on_with_more_steps_at_a_constant_rate(spec, tmp_path, capsys
     assert read(twice, "summary.json") == read(once, "summary.json")
 
 
+@pytest.mark.slow
 def test_other_run_in_the_folder_needs_overwrite(spec, tmp_path, capsys):
     run = str(tmp_path / "run")
     command = ["train", spec, *TRAIN, "--steps", "4", "-o", run]

@@ -49,6 +49,7 @@ def test_help_of_each_command_has_an_example(command, capsys):
     assert f"  ghmpp {command} " in example
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
 def test_examples_run_as_they_stand(command, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):

@@ -68,6 +68,7 @@ def whole() -> Figure:
     return overview(trial, range(9), digits_model().forest(), rival="Wiener filter")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [scores, half, curve, whole])
 def test_words_neither_overlap_nor_leave_the_sheet(draw):
     figure = draw()

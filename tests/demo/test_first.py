@@ -20,6 +20,7 @@ def test_most_ambiguous_is_recognised_and_has_the_closest_second_guess():
     assert most_ambiguous(posteriors, truth=np.array([0, 0, 2, 0])) == 1
 
 
+@pytest.mark.slow
 def test_pgmpy_agrees_and_a_wrong_model_does_not():
     model, seen = digits(), without_right_half(digits_split().test[:1])
     beliefs = Inference(model).posteriors({"pixel": seen})

@@ -19,6 +19,7 @@ def test_network_and_engine_answer_alike(tmp_path):
     assert against_inference(denoiser, stage) < EXACT * 16
 
 
+@pytest.mark.slow
 def test_step_shows_and_writes_both_plans(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     section = networks(small_stage(tmp_path))

@@ -12,6 +12,7 @@ from ghmpp.demo.report import Section
 from ghmpp.models.model import Model
 
 pytest.importorskip("matplotlib")
+pytestmark = pytest.mark.slow
 
 FILES = (
     "1-half-a-digit.png",

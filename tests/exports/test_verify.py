@@ -51,6 +51,7 @@ def test_files_that_are_broken_or_missing_are_found(copied):
     assert "onnxruntime cannot read" in found["network.onnx"]
 
 
+@pytest.mark.slow
 def test_a_file_of_another_network_is_found(copied, tmp_path):
     other = gh.GHM(states=2, branching=(2, 3), tables=[[[2, 1], [1, 2]]] * 2)
     network = gh.compile(other, gh.posterior("x0"), ["x2", "x1"]).network()

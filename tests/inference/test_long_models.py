@@ -126,6 +126,7 @@ def test_a_hidden_markov_chain_given_as_factors(steps):
         np.testing.assert_allclose(last[0], np.exp(forward - log_sum(forward, 0)), rtol=PGMPY)
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_cliques():
     steps, rng = 1_000, np.random.default_rng(0)
     table = rng.dirichlet(np.ones(3), (3, 3))

@@ -17,6 +17,7 @@ from tests.tolerances import DIFFERENCES, ENUMERATION, SINGLE
 FORMS = ("table", "record", "list")
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(data=st.data(), model=joint_models())
 def test_posteriors_evidence_and_the_best_configuration_are_those_of_all_configurations(

@@ -21,8 +21,9 @@ from ghmpp.models.convert_pgmpy import factors_from_pgmpy
 from ghmpp.models.junction import junction_model
 from tests.tolerances import ENUMERATION, PGMPY
 
-QUICK = ["asia", "survey", "alarm"]
+QUICK = ["asia"]
 SLOW = [
+    *["survey", "alarm"],
     *["cancer", "earthquake", "sachs", "child", "insurance", "hailfinder", "hepar2", "win95pts"],
     *["pathfinder", "mildew", "diabetes"],
     *["water", "pigs", "andes"],  # wider than 8, but not large
@@ -102,6 +103,7 @@ def test_posteriors_agree_with_pgmpy_and_with_another_triangulation(name):
     np.testing.assert_allclose(first.log_evidence, second.log_evidence, rtol=ENUMERATION)
 
 
+@pytest.mark.slow
 def test_the_width_is_known_and_a_network_that_is_too_wide_is_refused():
     graph = factors_from_pgmpy(network("alarm"))
 
@@ -114,6 +116,7 @@ def test_the_width_is_known_and_a_network_that_is_too_wide_is_refused():
         junction_model(graph, max_memory=2048)
 
 
+@pytest.mark.slow
 def test_columns_of_a_network_that_miss_one_are_reported():
     given = network("asia")
     cpd = given.get_cpds("asia")

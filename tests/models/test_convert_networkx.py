@@ -141,6 +141,7 @@ def test_every_tree_of_a_forest_has_its_root():
     assert [name for name, parent in parents(model).items() if parent is None] == ["0", "5"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [nx.DiGraph, nx.Graph])
 def test_long_chains_convert_in_seconds(kind):
     graph = nx.path_graph(5000, create_using=kind)

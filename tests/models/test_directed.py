@@ -128,6 +128,7 @@ def test_tiny_weights_under_an_index_map_are_not_lost():
     assert model.log_partition() == pytest.approx(expected, rel=EXACT)
 
 
+@pytest.mark.slow
 def test_a_long_chain_of_fair_coins_has_one_configuration_per_outcome():
     model = Model()
     model.chain("z", 100_000, 2, potential=np.ones((2, 2)))

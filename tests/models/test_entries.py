@@ -9,7 +9,7 @@ import pytest
 import sympy as sp
 
 from ghmpp.errors import ModelError
-from ghmpp.models.entries import check_exact_weights, check_weights, read_array
+from ghmpp.models.entries import check_exact_weights, check_weights, read_array, real_numbers
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,17 @@ def test_signs_that_depend_on_symbols_are_left_open():
 def test_negative_exact_entries_are_refused(value):
     with pytest.raises(ModelError, match="must be >= 0"):
         check_exact_weights(np.array([[value, Fraction(1)]], dtype=object), "here")
+
+
+@pytest.mark.parametrize("given", ["low", [[1.0], [1.0, 2.0]], 1j * np.eye(2), [None, "a"]])
+def test_what_is_no_array_of_real_numbers_is_refused(given):
+    with pytest.raises(ModelError, match="here must be an array of numbers, got"):
+        real_numbers(given, "here")
+
+
+def test_real_numbers_are_a_copy():
+    given = np.ones(2)
+    found = real_numbers(given, "here")
+    found[0] = 5.0
+
+    assert given[0] == 1.0

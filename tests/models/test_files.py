@@ -135,6 +135,7 @@ def test_models_of_all_kinds_come_back(model, kind, tmp_path_factory):
     assert_same_law(found, model)
 
 
+@pytest.mark.slow
 @given(model=models(limit=500), data=st.data())
 @pytest.mark.parametrize("kind", ["bif", "xmlbif"])
 def test_trees_come_back_as_bayesian_networks(model, kind, data, tmp_path_factory):

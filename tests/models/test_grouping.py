@@ -154,15 +154,16 @@ def test_every_variable_has_one_place_and_every_potential_its_row(graph):
 
     assert grouped.grouping is not None
     assert sorted(grouped.grouping.members) == sorted(forest.variables)
-    assert len(set(grouped.grouping.members.values())) == len(forest.variables)
+    places = {name: place for name, (place,) in grouped.grouping.members.items()}
+    assert len(set(places.values())) == len(forest.variables)
     assert grouped.nodes == forest.nodes
-    for name, (home, position) in grouped.grouping.members.items():
+    for name, (home, position) in places.items():
         if name not in forest.edges:
             continue
         edge = grouped.edges[home]
         row = grouped.data[edge.key][position % edge.rows]
         np.testing.assert_array_equal(row, forest.data[forest.edges[name].key][0])
-        parent = grouped.grouping.members[forest.edges[name].parent]
+        parent = places[forest.edges[name].parent]
         assert parent == (edge.parent, grouped.parent_nodes(edge)[position])
 
 

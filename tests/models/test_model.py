@@ -10,12 +10,12 @@ import sympy as sp
 
 from ghmpp.backends.algebras import LogFloat
 from ghmpp.backends.reference import run
-from ghmpp.compiler import schedule_for
 from ghmpp.errors import ModelError
 from ghmpp.models.directed import log_partition
 from ghmpp.models.ghm import GHM
 from ghmpp.models.model import Model
 from ghmpp.schedule.build import LOG_EVIDENCE
+from ghmpp.schedule.plan import schedule_for
 from ghmpp.verification.unroll import unroll
 
 BETA = sp.Symbol("beta", positive=True)
@@ -196,6 +196,7 @@ def test_declarations_cannot_be_changed_from_outside(model):
         model.declarations["x"] = model.declarations["top"]
 
 
+@pytest.mark.slow
 def test_a_long_chain_with_observations_is_declared_in_linear_time():
     model = Model()
     model.chain("z", 100_000, 2, potential=ONES).children("x", 1, 2, potential=ONES)

@@ -97,6 +97,7 @@ def test_index_maps_are_obeyed():
     assert set(drawn["rule"]) == {0, 1, 3}
 
 
+@pytest.mark.slow
 def test_a_long_chain_has_the_stationary_frequencies():
     model = Model()
     hidden = model.chain("z", 20_000, 2, potential=[[0.9, 0.1], [0.3, 0.7]])

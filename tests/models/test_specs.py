@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import ghmpp as gh
 from ghmpp.errors import FormatError, ModelError
-from ghmpp.models.specs import load_spec
+from ghmpp.models.model import Model
+from ghmpp.models.specs import load_declared, load_spec
 
 SPECS = Path(__file__).parents[2] / "tutorials" / "specs"
 
@@ -23,12 +25,16 @@ def states(model):
 # --- the specs of the tutorials -----------------------------------------------------------------
 
 
-def test_there_are_five_specs():
+def test_all_specs_are_known():
     assert sorted(path.stem for path in SPECS.glob("*.py")) == [
         "digits",
+        "gaussian_tree",
         "hidden_markov_chain",
+        "ising_grid",
         "ising_tree",
+        "latent_curve",
         "random_ghm",
+        "sparse_layers",
         "two_trees_one_root",
     ]
 
@@ -43,11 +49,24 @@ def test_specs_are_short_and_say_what_they_are(path):
 
 
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.py")), ids=lambda path: path.stem)
-def test_specs_mean_a_forest_with_positive_mass(path):
-    model = load_spec(path).initialise(seed=0)
+def test_specs_mean_a_forest_that_answers(path):
+    model = load_declared(path)
+    if not isinstance(model, Model):
+        query, given = model.question()
+        assert gh.compile(model, query, given).schedule.outputs
+        return
+    model = model.initialise(seed=0)
 
     assert model.forest().nodes == sum(nodes(model).values())
     assert model.log_partition() > -1
+
+
+def test_steps_along_the_curve_are_few():
+    curve = load_declared(SPECS / "latent_curve.py")
+    found = gh.Langevin().resolved(curve.forest())
+
+    assert curve.invertibility.condition < 2
+    assert found.gradient_steps + found.steps < 300
 
 
 def test_digits():

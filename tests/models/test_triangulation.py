@@ -118,6 +118,7 @@ def test_weights_choose_the_clique_with_fewer_states():
         assert all({"a", "c"} <= set(clique.variables) for clique in cliques)
 
 
+@pytest.mark.slow
 def test_hubs_and_chains_of_thousands_take_no_quadratic_time():
     names = [str(k) for k in range(4_000)]
     star = [(names[0], name) for name in names[1:]]

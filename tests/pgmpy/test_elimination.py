@@ -54,6 +54,7 @@ def test_marginals_agree_with_pgmpy(seed):
         assert found.state_names == expected.state_names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["asia", "sachs"])
 def test_joint_tables_agree_with_pgmpy(name):
     network = example(name)

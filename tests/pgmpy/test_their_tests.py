@@ -84,6 +84,7 @@ def failures(suite):
     return [f"{case}\n{text}" for case, text in result.failures + result.errors], result.testsRun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("module", "name"), ENGINES, ids=lambda part: part.rpartition(".")[2])
 def test_engines_pass_pgmpys_tests(module, name, monkeypatch):
     found = theirs(module)

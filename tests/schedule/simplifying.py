@@ -8,11 +8,11 @@ import numpy as np
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from ghmpp.compiler import schedule_for
 from ghmpp.models.forest import Forest
 from ghmpp.models.grouping import group
 from ghmpp.schedule.build import Output
 from ghmpp.schedule.check import check_schedule
+from ghmpp.schedule.plan import schedule_for
 from ghmpp.schedule.simplify import Pinned, Simplified, simplified
 from ghmpp.schedule.simplify_draft import Draft
 from ghmpp.verification.enumeration import enumeration

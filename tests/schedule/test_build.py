@@ -24,9 +24,9 @@ from ghmpp.schedule.ir import (
     Readout,
     Schedule,
     Spread,
-    sources,
 )
 from ghmpp.schedule.passes import prune
+from ghmpp.schedule.values import sources
 from tests.schedule.plans import digits, forest_of, islands, scenes
 from tests.strategies import models
 

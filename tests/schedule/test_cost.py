@@ -13,8 +13,9 @@ from ghmpp.models.assembly import model_of
 from ghmpp.models.factors import Factor, Factors, Node
 from ghmpp.schedule.build import build_schedule
 from ghmpp.schedule.cost import cost, last_use, require_memory, require_results
-from ghmpp.schedule.ir import Schedule, results, sources
+from ghmpp.schedule.ir import Schedule
 from ghmpp.schedule.shapes import value_shapes
+from ghmpp.schedule.values import results, sources
 from tests.schedule.plans import (
     decoder,
     denoiser,

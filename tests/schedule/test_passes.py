@@ -17,8 +17,9 @@ from ghmpp.models.model import Model
 from ghmpp.schedule.build import build_schedule
 from ghmpp.schedule.check import check_schedule
 from ghmpp.schedule.domain import choose_domain
-from ghmpp.schedule.ir import Combine, Evidence, Message, Normalize, Schedule, results, sources
+from ghmpp.schedule.ir import Combine, Evidence, Message, Normalize, Schedule
 from ghmpp.schedule.passes import place_normalization, prune, relax_normalization
+from ghmpp.schedule.values import results, sources
 from tests.schedule.plans import digits, scenes
 from tests.strategies import Evidence as Drawn
 from tests.strategies import evidence, models

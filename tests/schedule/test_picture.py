@@ -92,6 +92,7 @@ def words(figure: figures.Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_no_words_overlap(name: str) -> None:
     figure = drawn(name)
@@ -151,6 +152,7 @@ def test_of_a_long_chain_the_first_steps_are_shown() -> None:
     assert said.count("54 more blocks") == 2
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_chain_does_not_grow_with_it() -> None:
     short, long = (schedule_picture(smoother(length)) for length in (30, 300))
 

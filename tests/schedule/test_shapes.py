@@ -12,8 +12,9 @@ from ghmpp.backends.algebras import LogFloat
 from ghmpp.backends.reference import run
 from ghmpp.models.forest import Forest
 from ghmpp.models.model import Model
-from ghmpp.schedule.ir import Message, Normalize, Schedule, results
+from ghmpp.schedule.ir import Message, Normalize, Schedule
 from ghmpp.schedule.shapes import Shape, value_shapes
+from ghmpp.schedule.values import results
 from tests import strategies
 from tests.schedule.plans import decoder, denoiser, everything, find, islands, mapped, scenes
 

@@ -72,6 +72,7 @@ def test_skip_connections_are_named_in_the_decoder() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_long_chain_prints_short_and_accounts_for_every_instruction() -> None:
     schedule = smoother(500)
     text = report(schedule)
@@ -83,6 +84,7 @@ def test_a_long_chain_prints_short_and_accounts_for_every_instruction() -> None:
     assert len(rows(text)) + sum(hidden) == len(schedule.ops)
 
 
+@pytest.mark.slow
 def test_folded_operations_are_counted() -> None:
     schedule = smoother(500)
     text = report(schedule)

@@ -12,12 +12,14 @@ import pytest
 from ghmpp.theory.paper import RESULTS
 from ghmpp.theory.paper_entries import FILES
 from ghmpp.theory.paper_map import ENTRIES, checks, functions, markdown
+from ghmpp.theory.paper_neighbours import DENOISING, ENCODERS
 from ghmpp.theory.results import Status
 
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "tutorials" / "paper_map.md"
 ITEMS = [item for entry in ENTRIES for item in entry.items.split(", ")]
-BY_ITEM = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.items)
+ALL = (*ENTRIES, *DENOISING, *ENCODERS)
+BY_ITEM = pytest.mark.parametrize("entry", ALL, ids=lambda entry: entry.items)
 
 
 def test_the_page_is_the_generated_one():
@@ -72,10 +74,10 @@ def test_what_is_used_has_a_function_and_a_test(entry):
 def test_tables_have_as_many_cells_as_their_head():
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
 
-    assert len(rows) == len(ENTRIES) + 4
+    assert len(rows) == len(ALL) + 8
     assert {row.count(" | ") for row in rows if "---" not in row} == {4}
     assert all(row.count("|") == 6 for row in rows)
 
 
 def test_every_file_of_tests_is_named_by_a_row():
-    assert {test.split("::")[0] for entry in ENTRIES for test in checks(entry)} == {*FILES.values()}
+    assert {test.split("::")[0] for entry in ALL for test in checks(entry)} == {*FILES.values()}

@@ -33,10 +33,10 @@ from ghmpp.schedule.ir import (
     Spread,
     Unary,
     Value,
-    sources,
 )
 from ghmpp.schedule.passes import reissue
 from ghmpp.schedule.provenance import Phase, phases
+from ghmpp.schedule.values import sources
 
 if TYPE_CHECKING:
     from ghmpp.backends.network import Network
@@ -204,6 +204,8 @@ class _Builder:
                 self.told[out] = (context, messages)
             case Readout(block=block, kind=kind, sources=read, out=out):
                 self.read_out(block, kind, read[0], out)
+            case ir.Couple() | ir.Local() | ir.Gate() | ir.Noise() | ir.Repeat():
+                raise ScheduleError("as_convolutions: fields are refused before; a bug in ghmpp.")
             case Choose():
                 raise ScheduleError("as_convolutions: choices are refused before; a bug in ghmpp.")
             case _ as never:

@@ -24,6 +24,8 @@ def refuse_irregular(network: Network) -> None:
         Naming the class, and why.
     """
     schedule = network.schedule
+    if network.fields is not None:
+        _refuse("it iterates on fields and sends no messages along a tree")
     if schedule.forest.grouping is not None:
         _refuse(
             "its variables were declared one by one; declare classes with children(name, count)"
@@ -49,6 +51,8 @@ def _refuse_edge(edge: Edge, forest: Forest) -> None:
     child, parent = (forest.blocks[name].variable for name in (edge.child, edge.parent))
     if edge.parents is not None:
         _refuse(f"class {child!r} is irregular: its parents have different numbers of children")
+    if edge.kind == "gaussian":
+        _refuse(f"class {child!r} holds real numbers")
     if edge.kind != "table":
         _refuse(f"class {child!r} is joined to {parent!r} by an index map, not by a table")
     if edge.rows not in (1, edge.fanout):

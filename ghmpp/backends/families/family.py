@@ -9,6 +9,7 @@ from typing import Literal, Protocol, get_args
 import torch
 
 from ghmpp.approximation.certificate import Certificate
+from ghmpp.approximation.field_certificate import FieldCertificate
 from ghmpp.approximation.propagate import StepBound
 from ghmpp.approximation.weights import (
     ExpLogWeights,
@@ -23,9 +24,11 @@ from ghmpp.backends.families.message import NetMessage, Route, copies
 from ghmpp.backends.families.nets import ExpLogNets, LogOddsNets, SymbolNets
 from ghmpp.backends.families.stacks import Nets
 from ghmpp.backends.families.stages import Dense
+from ghmpp.backends.fields.layers import gate_layers, local_layers
+from ghmpp.backends.fields.parts import FieldLayers
 from ghmpp.backends.messages import MessageLayer
 from ghmpp.backends.prepare import Frame, message_layers
-from ghmpp.schedule.ir import Direction
+from ghmpp.schedule.ir import Direction, Schedule
 
 FamilyName = Literal["exact", "relu", "trainable"]
 FAMILIES: tuple[FamilyName, ...] = get_args(FamilyName)
@@ -34,17 +37,20 @@ FREE = {"logs": "free", "symbol": "free_symbols"}
 
 
 class Family(Protocol):
-    """Makes the message layers of a network."""
+    """Makes the layers of a network."""
 
     @property
     def name(self) -> FamilyName: ...
     @property
-    def certificate(self) -> Certificate | None: ...
+    def certificate(self) -> Certificate | FieldCertificate | None: ...
 
     def layers(
         self, frame: Frame, toward: Direction, dtype: torch.dtype
     ) -> dict[str, MessageLayer]:
         """One layer per edge class that the schedule sends through in a direction."""
+
+    def fields(self, schedule: Schedule, dtype: torch.dtype) -> FieldLayers | None:
+        """What stands for the instructions on fields; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,12 @@ class Exact:
     ) -> dict[str, MessageLayer]:
         """Layers that use the network's potentials."""
         return message_layers(frame, toward)
+
+    def fields(self, schedule: Schedule, dtype: torch.dtype) -> FieldLayers | None:
+        """The couplings and functions themselves."""
+        if not schedule.has_fields:
+            return None
+        return FieldLayers(schedule.forest, dtype, local_layers(schedule), gate_layers(schedule))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +111,9 @@ class Relu:
             }
             found[child] = NetMessage(like, nets, weights.chosen, routes)
         return found
+
+    def fields(self, schedule: Schedule, dtype: torch.dtype) -> None:
+        """None: these nets stand for messages."""
 
 
 def _nets(nets: NetWeights, weights: LayerWeights, dtype: torch.dtype) -> Nets:
@@ -142,6 +157,9 @@ class Trainable:
             for child, like in message_layers(frame, toward).items()
         }
 
+    def fields(self, schedule: Schedule, dtype: torch.dtype) -> None:
+        """None: these nets stand for messages."""
+
     def _layer(
         self, frame: Frame, child: str, like: MessageLayer, dtype: torch.dtype
     ) -> NetMessage:
@@ -179,6 +197,9 @@ class Unfrozen:
             child: _freed(layer, dtype) if isinstance(layer, NetMessage) else layer
             for child, layer in found.items()
         }
+
+    def fields(self, schedule: Schedule, dtype: torch.dtype) -> None:
+        """None: these nets stand for messages."""
 
 
 def _freed(layer: NetMessage, dtype: torch.dtype) -> NetMessage:

@@ -13,6 +13,7 @@ from torch.nn.functional import embedding
 
 from ghmpp._arrays import FloatArray
 from ghmpp.backends.kernels import INFINITY
+from ghmpp.backends.plain.gaussian import NaturalInput
 from ghmpp.backends.plain.logs import cast, finite, wide
 from ghmpp.errors import QueryError
 from ghmpp.models.channels import Gaussian, Given, Localization
@@ -38,6 +39,18 @@ class StateInput(nn.Module):
     def forward(self, x: Tensor) -> Read:
         """Log-likelihoods of the states."""
         return embedding(x + 1, self.rows), torch.zeros_like(x[:, 0], dtype=torch.float64)
+
+
+class NumberInput(nn.Module):
+    """Variables of a real class (batch, nodes), as they are."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Read:
+        """A field, (batch, nodes, 1)."""
+        return cast(x, self.dtype).unsqueeze(-1), torch.zeros_like(x[:, 0], dtype=torch.float64)
 
 
 class LikelihoodInput(nn.Module):
@@ -121,10 +134,12 @@ class ValueInput(nn.Module):
         return logs, torch.where(missing, torch.zeros_like(top), top).sum(1)
 
 
-Input: TypeAlias = StateInput | LikelihoodInput | ValueInput
+Input: TypeAlias = StateInput | NumberInput | LikelihoodInput | ValueInput | NaturalInput
 
 
-def input_of(given: Given, variable: VariableClass, dtype: torch.dtype) -> StateInput | ValueInput:
+def input_of(
+    given: Given, variable: VariableClass, dtype: torch.dtype
+) -> StateInput | NumberInput | ValueInput | NaturalInput:
     """What reads the input of a given class.
 
     Raises
@@ -132,8 +147,12 @@ def input_of(given: Given, variable: VariableClass, dtype: torch.dtype) -> State
     QueryError
         If the channel is a function, which no file can hold.
     """
+    if given.channel is None and variable.real:
+        return NumberInput(dtype)
     if given.channel is None:
         return StateInput(len(variable.states), dtype)
+    if isinstance(given.channel, Gaussian | Localization) and variable.real:
+        return NaturalInput(given.channel, dtype)
     if not isinstance(given.channel, Gaussian | Localization) or variable.values is None:
         raise QueryError(
             f"plain network: {given.variable!r} is observed through a Python function, which no "

@@ -36,4 +36,5 @@ def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 def shares(x: Tensor) -> Tensor:
     """Exponentials over their sum along the last axis; zeros where all are -inf."""
+    x = x - finite(x.amax(-1, keepdim=True))  # of large logs, the sum itself has too few digits
     return (x - finite(x.logsumexp(-1, keepdim=True))).exp()

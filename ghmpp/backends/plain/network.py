@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ghmpp.backends.container import Named
 from ghmpp.backends.network import Network
+from ghmpp.backends.plain.gaussian import NaturalInput
 from ghmpp.backends.plain.inputs import (
     LikelihoodInput,
     Read,
@@ -26,6 +27,7 @@ from ghmpp.backends.plain.logs import cast
 from ghmpp.backends.plain.steps import Reorder
 from ghmpp.backends.plain.wiring import wire
 from ghmpp.backends.results import OutputKey
+from ghmpp.schedule.passes import unrolled
 
 
 class PlainNetwork(nn.Module):
@@ -74,10 +76,11 @@ class PlainNetwork(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         forest = network.schedule.forest
-        self.given, self.answers, self.schedule = network.given, network.answers, network.schedule
+        self.given, self.answers = network.given, network.answers
+        self.schedule = unrolled(network.schedule)
         self.variables, self.channel = network.variables, shared_parameters(network.given)
         self.dtype, self.precision = network.dtype, _precision(network)
-        self.potentials = network.potentials
+        self.potentials, self.fields = network.potentials, network.fields
         if network.family != "exact":
             self.collect, self.distribute = network.collect, network.distribute
         fixed = {key: network.stack(key).detach() for key in forest.formulas}
@@ -96,7 +99,7 @@ class PlainNetwork(nn.Module):
         asked = ("log_evidence", "") in self.answers
         total = network.log_partition().detach().double() if asked else torch.zeros(())
         self.register_buffer("log_partition", total, persistent=False)
-        wiring = wire(network, self.precision)
+        wiring = wire(network, self.schedule, self.precision)
         self.steps, self.calls = Named(wiring.steps), tuple(wiring.calls)
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
@@ -114,6 +117,9 @@ class PlainNetwork(nn.Module):
         values: dict[Hashable, Tensor] = {("evidence", k): v for k, v in self._leaves(read).items()}
         for stacks in (self.potentials, self.stacks):
             values.update((("stack", key), stacks[key]) for key in stacks)
+        if self.fields is not None:
+            numbers = self.fields.couplings
+            values.update((("number", key), numbers[key]) for key in numbers)
         for call in self.calls:
             found = self.steps[call.step](*(values[name] for name in call.reads))
             written = found if isinstance(found, tuple) else (found,)
@@ -130,7 +136,7 @@ class PlainNetwork(nn.Module):
             reader = self.inputs[given.variable]
             if x.ndim == 3:
                 found[given.variable] = self.likelihoods(x)
-            elif isinstance(reader, ValueInput):
+            elif isinstance(reader, ValueInput | NaturalInput):
                 found[given.variable] = reader(x, changed)
             else:
                 found[given.variable] = reader(x)
@@ -143,8 +149,8 @@ class PlainNetwork(nn.Module):
         if forest.grouping is not None:
             parts: dict[str, dict[int, Tensor]] = {}
             for name, found in logs.items():
-                home, position = forest.grouping.members[name]
-                parts.setdefault(home, {})[position] = found
+                for node, (home, position) in enumerate(forest.grouping.members[name]):
+                    parts.setdefault(home, {})[position] = found.narrow(1, node, 1)
             logs = {
                 home: _joined(found, forest.variables[home].nodes) for home, found in parts.items()
             }
@@ -168,14 +174,23 @@ class PlainNetwork(nn.Module):
             for offset in offsets:
                 total = total + offset
             return total.expand(batch)
-        home, position = (name, None) if grouping is None else grouping.members[name]
+        if grouping is None:
+            whole = self._class(kind, name, values, batch)
+        else:
+            members = grouping.members[name]
+            homes = {home: self._class(kind, home, values, batch) for home, _ in members}
+            nodes = [homes[home].narrow(1, position, 1) for home, position in members]
+            whole = nodes[0] if len(nodes) == 1 else torch.cat(nodes, 1)
+        return cast(whole[:, 0] if self.variables[name].nodes == 1 else whole, self.dtype)
+
+    def _class(self, kind: str, home: str, values: Mapping[Hashable, Tensor], batch: int) -> Tensor:
+        """The answers of all blocks of a class of the forest that is run, in its order."""
+        schedule = self.schedule
         outputs = (schedule.outputs.get((kind, b.name)) for b in schedule.forest.class_blocks(home))
         found = [values[value] for value in outputs if value is not None]
         parts = [part.expand(batch, *part.shape[1:]) for part in found]
         whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        whole = self.to_user[home](whole) if home in self.to_user else whole
-        whole = whole if position is None else whole.narrow(1, position, 1)
-        return cast(whole[:, 0] if self.variables[name].nodes == 1 else whole, self.dtype)
+        return self.to_user[home](whole) if home in self.to_user else whole
 
 
 def _joined(parts: Mapping[int, Tensor], nodes: int) -> Tensor:

@@ -36,6 +36,22 @@ class MeanStep(nn.Module):
         return (shares(x) * self.values).sum(-1)
 
 
+class VarianceStep(nn.Module):
+    """Posterior variance of numeric state values."""
+
+    values: Tensor
+
+    def __init__(self, values: FloatArray, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("values", torch.tensor(values, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Variances (batch, nodes)."""
+        weights = shares(x)
+        mean = (weights * self.values).sum(-1, keepdim=True)
+        return (weights * (self.values - mean) ** 2).sum(-1)
+
+
 class EvidenceTotal(nn.Module):
     """Log of the total mass: root values summed over states, and all scales, in float64."""
 
@@ -66,6 +82,8 @@ class EdgeStep(nn.Module):
             case "parent_of":
                 states = np.arange(forest.blocks[edge.parent].states)
                 linked = states[:, None] == forest.data[edge.key][:, None, :]
+            case "gaussian":
+                raise AssertionError(edge)  # real variables have no joint table
             case _:
                 assert_never(edge.kind)
         logs = torch.zeros(linked.shape, dtype=dtype).masked_fill(~torch.tensor(linked), -INFINITY)

@@ -12,6 +12,7 @@ from typing import assert_never
 import numpy as np
 
 from ghmpp._arrays import AnyArray
+from ghmpp.backends.symbolic_names import refuse_fields
 from ghmpp.backends.symbolics.expressions import Printer
 from ghmpp.backends.symbolics.functions import needed
 from ghmpp.backends.symbolics.listing import Answer, Listing, Potential, Run, log_tables
@@ -20,13 +21,18 @@ from ghmpp.models.forest import Edge
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Spread,
     Unary,
 )
@@ -201,6 +207,8 @@ class _C:
                 yield self.readout(op, run, shape, out)
             case Choose():
                 raise QueryError("printed code: choices are not printed.")
+            case Couple() | Local() | Gate() | Noise() | Repeat():
+                refuse_fields()
             case _:
                 assert_never(op)
 

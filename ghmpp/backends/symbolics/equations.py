@@ -8,20 +8,25 @@ from typing import assert_never
 
 import numpy as np
 
-from ghmpp.backends.symbolic_names import potential_names
+from ghmpp.backends.symbolic_names import potential_names, refuse_fields
 from ghmpp.backends.symbolics.letters import Letters, letters
 from ghmpp.backends.symbolics.styles import Latex, Place, Style, Text, added
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Schedule,
     Spread,
     Unary,
@@ -195,6 +200,8 @@ class Writer:
                 return style.largest(style.value(below, node, "s"))
             case Readout():
                 return self.readout(op, place, style)
+            case Couple() | Local() | Gate() | Noise() | Repeat():
+                refuse_fields()
             case _:
                 assert_never(op)
 
@@ -236,5 +243,7 @@ class Writer:
                 return style.softmax(added(joint))
             case "unary_counts":
                 return style.over("nodes", "", style.softmax(style.value(op.sources[0], "v")))
+            case "variance" | "draw" | "code":
+                refuse_fields()
             case _:
                 assert_never(op.kind)

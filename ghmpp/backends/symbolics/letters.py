@@ -17,19 +17,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from ghmpp.backends.symbolic_names import stems
+from ghmpp.backends.symbolic_names import refuse_fields, stems
 from ghmpp.models.forest import Forest
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
     ReadoutKind,
+    Repeat,
     Schedule,
     Spread,
     Unary,
@@ -49,6 +54,7 @@ CAVITY: Symbol = ("u_v - q_v", r"(u_{\uparrow,$v} - q_{\downarrow,$v})^{$c}")
 READ: Mapping[ReadoutKind, Symbol] = {
     "posterior": ("nu_v", r"\nu_{$v}^{$c}"),
     "mean": ("m(z)_v", r"m(z)_{$v}^{$c}"),
+    "variance": ("V(z)_v", r"V(z)_{$v}^{$c}"),
     "log_evidence": ("log Z", r"\log Z"),
     "edge": ("nu_v,pa(v)", r"\nu_{\mathrm{pa}($v),$v}^{$c}"),
     "counts": ("n", r"n^{$c}"),
@@ -175,5 +181,7 @@ def _symbol(op: Op, phase: Phase, forest: Forest, below: bool) -> Symbol:
             return READ[kind]
         case Normalize() | Choose():
             return BELOW
+        case Couple() | Local() | Gate() | Noise() | Repeat():
+            refuse_fields()
         case _:
             assert_never(op)

@@ -156,9 +156,10 @@ class Listing:
             order = self.forest.variables[block.variable].order
             return self.inputs[block.variable], nodes if order is None else order[nodes]
         found: list[tuple[str, int] | None] = [None] * block.nodes
-        for name, (home, position) in grouping.members.items():
-            if home == block.variable and name in self.inputs:
-                found[position] = self.inputs[name], 0
+        for name, members in grouping.members.items():
+            for node, (home, position) in enumerate(members):
+                if home == block.variable and name in self.inputs:
+                    found[position] = self.inputs[name], node
         return found
 
     @property
@@ -270,11 +271,18 @@ def answer_of(schedule: Schedule, key: OutputKey, labels: Names) -> Answer:
         return Answer("log_evidence", kind, (), (whole,))
     label = labels.new(f"{kind}_{name}")
     if forest.grouping is not None:
-        home, position = forest.grouping.members[name]
-        (block,) = forest.class_blocks(home)
-        one = np.array([position])
-        part = Part(schedule.outputs[kind, block.name], one, np.zeros(1, np.int64))
-        return Answer(label, kind, (1, *_axes(forest, kind, block)), (part,))
+        members = forest.grouping.members[name]
+        homes = {home: next(iter(forest.class_blocks(home))) for home, _ in members}
+        pieces = tuple(
+            Part(
+                schedule.outputs[kind, homes[home].name],
+                np.array([position]),
+                np.array([node]),
+            )
+            for node, (home, position) in enumerate(members)
+        )
+        axes = _axes(forest, kind, homes[members[0][0]])
+        return Answer(label, kind, (len(members), *axes), pieces)
     variable = forest.variables[name]
     order: AnyArray = np.arange(variable.nodes) if variable.order is None else variable.order
     blocks = [b for b in forest.class_blocks(name) if (kind, b.name) in schedule.outputs]

@@ -10,6 +10,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from ghmpp._arrays import AnyArray
+from ghmpp.backends.symbolic_names import refuse_fields
 from ghmpp.backends.symbolics.expressions import Printer
 from ghmpp.backends.symbolics.functions import needed
 from ghmpp.backends.symbolics.listing import Answer, Listing, Potential, Run, log_tables
@@ -18,13 +19,18 @@ from ghmpp.models.forest import Edge
 from ghmpp.schedule.ir import (
     Choose,
     Combine,
+    Couple,
     Evidence,
     Exclude,
+    Gate,
+    Local,
     Message,
+    Noise,
     Normalize,
     Op,
     Pool,
     Readout,
+    Repeat,
     Spread,
     Unary,
     Value,
@@ -183,6 +189,8 @@ class _Python:
                 return self.readout(op, run)
             case Choose():
                 raise QueryError("printed code: choices are not printed.")
+            case Couple() | Local() | Gate() | Noise() | Repeat():
+                refuse_fields()
             case _:
                 assert_never(op)
 

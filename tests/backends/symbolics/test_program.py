@@ -93,6 +93,7 @@ def test_python_equals_the_reference_at_log_likelihoods_of_size_1000(name, langu
     assert_equal(found, reference(schedule, logs), EXACT)
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_compiled_c_equals_the_reference_at_log_likelihoods_of_size_1000(tmp_path):
     schedules = {name.replace(" ", "_"): all_answers(forest) for name, forest in FORESTS.items()}

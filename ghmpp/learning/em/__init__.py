@@ -1,0 +1,1 @@
+"""Expectation maximisation: ``gh.fit`` and the scikit-learn estimator around it."""

@@ -1,0 +1,1 @@
+"""Judging what was learned: risks, baselines, ablations, probes, sweeps; uses the other two."""

@@ -1,0 +1,1 @@
+"""Training by gradient: ``gh.streams``, losses, and ``gh.train``; uses ``em``."""
