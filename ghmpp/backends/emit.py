@@ -25,6 +25,7 @@ from ghmpp.backends.families.free_fields import FreeFields
 from ghmpp.backends.families.piecewise_fields import ReluFields
 from ghmpp.backends.network import Network
 from ghmpp.backends.origin import Origin
+from ghmpp.backends.prepare import PRECISIONS
 from ghmpp.backends.results import OutputKey
 from ghmpp.errors import QueryError
 from ghmpp.models.channels import Given
@@ -107,7 +108,7 @@ class Emitter:
         if family == "trainable":
             generator = torch.Generator().manual_seed(seed) if init == "random" else None
             return self._network(FreeFields(generator))
-        precision = str(self.dtype).removeprefix("torch.")
+        precision = PRECISIONS[self.dtype]
         held = design_fields(
             self.schedule, width=width, delta=delta, evidence_span=evidence_span, dtype=precision
         )

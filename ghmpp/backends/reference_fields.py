@@ -7,8 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from ghmpp._arrays import FloatArray
-from ghmpp.backends.algebras import LogFloat
-from ghmpp.backends.reference_machine import Machine
+from ghmpp.backends.reference_machine import Machine, require_logs
 from ghmpp.errors import ImpossibleEvidenceError, QueryError
 from ghmpp.schedule.functions import evaluate
 from ghmpp.schedule.ir import Couple, Gate, Local, Noise, Repeat, Term
@@ -16,7 +15,7 @@ from ghmpp.schedule.ir import Couple, Gate, Local, Noise, Repeat, Term
 
 def couple(machine: Machine, op: Couple) -> FloatArray:
     """Sum of the terms."""
-    require_logarithms(machine)
+    require_logs(machine)
     total = np.zeros((1, machine.forest.blocks[op.block].nodes, 1))
     for term in op.terms:
         total = total + term.scale * _term(machine, term)
@@ -45,7 +44,7 @@ def _term(machine: Machine, term: Term) -> FloatArray:
 
 def local(machine: Machine, op: Local) -> FloatArray:
     """The function at every node."""
-    require_logarithms(machine)
+    require_logs(machine)
     inputs = tuple(np.asarray(machine.values[source]) for source in op.sources)
     if op.function.name == "log_odds" and bool((inputs[0].max(-1) == -np.inf).any()):
         refuse_impossible(op.block)
@@ -86,12 +85,3 @@ def hand_over(machine: Machine, op: Repeat, *, first: bool) -> None:
     """What is carried into a round: from the start, or from the round before."""
     found = [machine.values[each.start if first else each.after] for each in op.carried]
     machine.values.update(zip((each.inside for each in op.carried), found, strict=True))
-
-
-def require_logarithms(machine: Machine) -> None:
-    """Refuse algebras in which real numbers would mean something else."""
-    if not isinstance(machine.algebra, LogFloat):
-        raise QueryError(
-            "run: fields are real numbers, so their schedules run on LogFloat() only, not on "
-            f"{type(machine.algebra).__name__}."
-        )

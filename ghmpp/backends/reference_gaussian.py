@@ -14,9 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ghmpp._arrays import AnyArray, FloatArray
-from ghmpp.backends.algebras import LogFloat
-from ghmpp.backends.reference_machine import Machine
-from ghmpp.errors import QueryError
+from ghmpp.backends.reference_machine import Machine, require_logs
 from ghmpp.models.forest import Edge
 from ghmpp.schedule.ir import Message
 
@@ -100,12 +98,3 @@ def components(x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 def repeated(x: AnyArray, entries: int) -> AnyArray:
     """What was observed, (..., 3), for all components: (..., entries)."""
     return np.repeat(x, entries // x.shape[-1], axis=-1)
-
-
-def require_logs(machine: Machine) -> None:
-    """Refuse other numbers than floats in logs."""
-    if machine.algebra != LogFloat():
-        raise QueryError(
-            f"run: Gaussian factors are numbers in float64, added like logarithms, and no scalars "
-            f"of {machine.algebra!r}; pass LogFloat()."
-        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ghmpp._arrays import AnyArray
-from ghmpp.backends.algebras import Algebra
+from ghmpp.backends.algebras import Algebra, LogFloat
 from ghmpp.errors import EvidenceError, QueryError
 from ghmpp.models.forest import Block, Edge, Forest
 from ghmpp.models.index_maps import edge_tables
@@ -82,6 +82,21 @@ def prepare(
         raise EvidenceError(f"leaves: all batches must have one size (or 1), got {found}.")
     potentials = {**schedule.forest.data, **(data or {})}
     return Machine(schedule.forest, algebra, potentials, read, max(sizes, default=1), rng)
+
+
+def require_logs(machine: Machine) -> None:
+    """Refuse algebras in which real numbers, and Gaussian factors, would mean something else.
+
+    Raises
+    ------
+    QueryError
+        Naming the one algebra that has them.
+    """
+    if machine.algebra != LogFloat():
+        raise QueryError(
+            "run: real numbers, and Gaussian factors, which add like logarithms, are kept in "
+            f"float64, so their schedules run on LogFloat() only, not on {machine.algebra!r}."
+        )
 
 
 def _check_leaf(forest: Forest, name: str, array: AnyArray) -> None:

@@ -109,8 +109,13 @@ class Denoiser(ABC):
         Raises
         ------
         QueryError
-            If the states have none.
+            If the states have none, or there are no states.
         """
+        if self.variable.real:
+            raise QueryError(
+                f"diffuse: {self.variable.name!r} holds real numbers, and samplers are for states; "
+                "sample the model itself, which is exact."
+            )
         if self.variable.values is None:
             raise QueryError(
                 f"diffuse: the states of {self.variable.name!r} have no numeric values, which "

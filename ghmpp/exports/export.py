@@ -13,6 +13,7 @@ import torch
 from ghmpp._files import replaced_folder
 from ghmpp._version import __version__
 from ghmpp.backends.network import Network
+from ghmpp.backends.prepare import PRECISIONS
 from ghmpp.errors import ConversionError, ParityError
 from ghmpp.exports.folder import require_free
 from ghmpp.exports.formats import Format, Writer, Written, default_formats, read_formats
@@ -137,7 +138,7 @@ def export(
             "ghmpp": __version__,
             "torch": torch.__version__,
             "family": network.family,
-            "dtype": str(network.dtype).removeprefix("torch."),
+            "dtype": PRECISIONS[network.dtype],
             "inputs": [asdict(port) for port in ports(network)],
             "outputs": [answer_name(*key) for key in network.answers],
             "files": [asdict(record) for record in records],

@@ -207,7 +207,7 @@ class Writer:
         return {
             "ghmpp.version": __version__,
             "ghmpp.family": network.family,
-            "ghmpp.dtype": str(network.dtype).removeprefix("torch."),
+            "ghmpp.dtype": PRECISIONS[network.dtype],
             "ghmpp.answers": ", ".join(answer_name(*key) for key in network.answers),
             "ghmpp.given": ", ".join(
                 f"{g.variable} {g.channel or 'states'}" for g in network.given

@@ -17,6 +17,7 @@ from torch.export import ExportedProgram
 from ghmpp.backends.network import Network
 from ghmpp.backends.plain.inputs import shared_parameters
 from ghmpp.backends.plain.network import PlainNetwork
+from ghmpp.backends.prepare import PRECISIONS
 from ghmpp.errors import MissingDependencyError, QueryError
 from ghmpp.exports.parity import TRACED_ROWS, answer_name, probes
 
@@ -125,7 +126,7 @@ def _places(module: nn.Module) -> dict[str, str]:
 
 def ports(network: Network) -> tuple[Port, ...]:
     """The inputs of the files of a network."""
-    dtype = str(network.dtype).removeprefix("torch.")
+    dtype = PRECISIONS[network.dtype]
     found: list[Port] = []
     for given in network.given:
         shape = ("batch", network.variables[given.variable].nodes)

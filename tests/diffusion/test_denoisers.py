@@ -331,3 +331,11 @@ def test_denoisers_say_what_they_are():
 
     assert found == "NetworkDenoiser of 'x2' (4 nodes), StochasticLocalization()"
     assert FunctionDenoiser.__name__ in repr(gh.denoiser(as_function, like=sticky(), check=False))
+
+
+def test_real_variables_are_refused_with_the_cure():
+    tree = gh.GaussianGHM(branching=(2,), weights=0.8, noises=0.4)
+    program = gh.compile(tree, gh.mean("x1"), gh.localized("x1", time=1.0))
+
+    with pytest.raises(QueryError, match=r"holds real numbers.*sample the model itself"):
+        gh.diffuse(program, n=2, steps=2, seed=0)
